@@ -86,7 +86,7 @@ class Plant:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of one point; `value` is None when `quality` is not "good" (NE 107 letter:reason)."""
+    """One value of one point; None where `quality` is not "good" (NE 107 letter:reason)."""
 
     point: str
     value: float | None

@@ -50,7 +50,7 @@ class SeriesStore(Protocol):
         """Make all that was written durable."""
 
     def history(self, point: str, from_ms: int, to_ms: int, buckets: int) -> list[Bucket]:
-        """`buckets` buckets of width ceil((to - from)/buckets) ms over [from, to), first at from."""
+        """Buckets of width ceil((to - from)/buckets) ms over [from, to), the first at from."""
 
     def samples(self, point: str, from_ms: int, to_ms: int) -> Iterable[Sample]:
         """Every sample of [from, to) in time order, exact values."""
