@@ -1,0 +1,28 @@
+"""What the web server needs from the rest of the gateway beside `ports.SeriesStore`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from raffinate.model import Bucket, Sample
+
+
+class Hub(Protocol):
+    """The newest sample of each point, kept by the ingest worker."""
+
+    def latest(self) -> Mapping[str, Sample]:
+        """A snapshot by point id, newest by sample time; safe from any thread.
+
+        A point whose sample did not change keeps the same `Sample` object between calls: the
+        stream tells changes by identity.
+        """
+
+
+class History(Protocol):
+    """The part of `ports.SeriesStore` that the API reads; safe from any thread."""
+
+    def history(self, point: str, from_ms: int, to_ms: int, buckets: int) -> list[Bucket]:
+        """Buckets of width ceil((to - from)/buckets) ms over [from, to), the first at from."""
