@@ -62,7 +62,7 @@ class LicenceInForce(TypedDict):
 
 
 class PermitInForce(TypedDict):
-    """The newest permit; `grace_ms` after `not_after_ms` starts are refused."""
+    """The newest permit; starts are refused from `not_after_ms` + `grace_ms` on."""
 
     serial: int
     not_before_ms: int

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from raffinate.model import Bucket, Sample
+    from prometheus_client import CollectorRegistry
+
+    from raffinate.model import Bucket, Plant, Sample
 
 
 class Hub(Protocol):
@@ -26,3 +29,16 @@ class History(Protocol):
 
     def history(self, point: str, from_ms: int, to_ms: int, buckets: int) -> list[Bucket]:
         """Buckets of width ceil((to - from)/buckets) ms over [from, to), the first at from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """All that the API shows; every callable may be called from any thread."""
+
+    plant: Plant
+    hub: Hub
+    series: History
+    health: Callable[[], Mapping[str, Any]]
+    evidence: Callable[[], Mapping[str, Any]]
+    metrics_registry: CollectorRegistry
+    time_ms: Callable[[], int]

@@ -1,0 +1,5 @@
+"""The HTTP API, the event stream and the operator's page; GET only, one host, no cookies."""
+
+from raffinate.web.app import create_app
+
+__all__ = ["create_app"]

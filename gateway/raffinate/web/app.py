@@ -1,0 +1,104 @@
+"""The FastAPI application over the gateway's providers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from raffinate.errors import RaffinateError
+from raffinate.web.api import make_router
+from raffinate.web.guard import HOSTS_LOCAL, Guard
+from raffinate.web.page import STATIC_DIR, Page
+from raffinate.web.problem import BadRequestError, problem
+from raffinate.web.providers import Providers
+from raffinate.web.stream import Stream, StreamLimits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from prometheus_client import CollectorRegistry
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from raffinate.model import Plant
+    from raffinate.web.providers import History, Hub
+
+
+def create_app(  # noqa: PLR0917 - six providers, all different
+    plant: Plant,
+    hub: Hub,
+    series: History,
+    health: Callable[[], Mapping[str, Any]],
+    evidence: Callable[[], Mapping[str, Any]],
+    metrics_registry: CollectorRegistry,
+    *,
+    time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    hosts: Sequence[str] = HOSTS_LOCAL,
+    static_dir: Path = STATIC_DIR,
+    limits: StreamLimits | None = None,
+) -> FastAPI:
+    """The API and the page; `health` and `evidence` return `Health` and `EvidenceState`.
+
+    All providers are called from worker threads. `app.state.stream.close()` ends the event
+    streams; `WebServer` does so when it stops.
+    """
+    providers = Providers(plant, hub, series, health, evidence, metrics_registry, time_ms)
+    stream = Stream(providers, limits or StreamLimits())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        feeding = asyncio.create_task(stream.run())
+        try:
+            yield
+        finally:
+            stream.close()
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
+
+    app = FastAPI(
+        title="Raffinate",
+        version=version("raffinate"),
+        description="Live and past values of a separation plant, its health and its evidence. "
+        "Values are in SenML units; nothing here changes anything.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers={
+            HTTPException: _on_http_error,
+            BadRequestError: _on_bad_request,
+            RaffinateError: _on_raffinate_error,
+            Exception: _on_defect,
+        },
+    )
+    app.state.stream = stream
+    app.include_router(make_router(providers, stream))
+    app.mount("/", Page(static_dir), name="page")
+    app.add_middleware(Guard, hosts=hosts)
+    return app
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    path = request.url.path[:80]
+    return problem(status, f"nothing is served at {path}" if status == 404 else str(error))  # noqa: PLR2004
+
+
+async def _on_bad_request(_request: Request, error: Exception) -> Response:
+    return problem(400, str(error))
+
+
+async def _on_raffinate_error(_request: Request, error: Exception) -> Response:
+    return problem(503, str(error))
+
+
+async def _on_defect(_request: Request, _error: Exception) -> Response:
+    return problem(500, "the gateway could not answer; its own log says why")
