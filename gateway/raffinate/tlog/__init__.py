@@ -1,0 +1,1 @@
+"""The transparency log: C2SP tiles, signed notes and checkpoints, RFC 6962 hashing."""
