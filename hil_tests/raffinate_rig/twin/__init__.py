@@ -1,0 +1,21 @@
+"""The twin: a simulated separation plant that drives a rig's sensors (docs/twin.md)."""
+
+from raffinate_rig.twin.design import PLANT_SCALE, REFERENCE, SECTIONS, Design
+from raffinate_rig.twin.faults import FAULTS, FaultInfo, Injection
+from raffinate_rig.twin.plant import TICK_S, Battery, Electrode, Plant
+from raffinate_rig.twin.sensors import StageReading
+
+__all__ = [
+    "FAULTS",
+    "PLANT_SCALE",
+    "REFERENCE",
+    "SECTIONS",
+    "TICK_S",
+    "Battery",
+    "Design",
+    "Electrode",
+    "FaultInfo",
+    "Injection",
+    "Plant",
+    "StageReading",
+]
