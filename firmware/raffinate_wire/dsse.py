@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generator
 
-    Key = "bytes | tuple[int, int]"
-
 PAYLOAD_STATEMENT = "application/vnd.in-toto+json"
 PAYLOAD_PERMIT = "application/vnd.raffinate.permit+json"
 ENVELOPE_BYTES_MAX = 6144
@@ -90,7 +88,7 @@ def open_envelope(
 ) -> Envelope:
     """Return the envelope whose signature verifies under `key`; raise WireError.
 
-    `key` is an SPKI, a point or a p256.Table. Codes: `wrong-key` when the keyid is another key's,
+    `key` is an SPKI, a point or a p256.Key. Codes: `wrong-key` when the keyid is another key's,
     `wrong-payload-type` when one is given and differs, `bad-signature`, `high-s`, `bad-der`. Parse
     the payload only after this.
     """

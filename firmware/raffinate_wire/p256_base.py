@@ -1,0 +1,40 @@
+"""The comb table of P-256's base point G, 31 affine points in base64.
+
+Entry i (1 to 31) is the sum of 2^(52 j) * G over the bits j of i. firmware/tests computes it anew.
+"""
+
+from binascii import a2b_base64
+
+BASE_TEETH = 5
+BASE_PACKED = a2b_base64(
+    "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9VTMyU"
+    "FQJtc/IKhFtypY5bGL0n8ZhUKgvu6mvJIHHlyDHEM/RbRRRTI6j4cV2tK/IpKeC8xdjuSWz9CO9xQJFqE8+g+HKXvt"
+    "At/MI1j5TJ0dWToJoDojxqv30ku3BLrIcOTjdpRwvhLGp1iqgIMJr5tiEhwNAkior86YowtA8mlAfvLuPFx5KgwP72"
+    "M1Ik2UKKfSyY9nQzM+xzml6j7Mp+CvtoYnMKzAEaT2f1HV5gnbgbIUUN+9PSAwKyLdVSrAlNZpAzdt8P1eKP6aTyVM"
+    "VJH213wnCIuG29034/+G7319IOKlPObRPSKhPpV43wdBZ/PRp6+eQ3P5n/BJkq3a1Za2ZvrFt35G6SdiA8IS8B6epC"
+    "TsLb48cmXXuGrusIeWBTiqo4CQJGkE61q8Ge495anvRqRKcmzYtvQxuxo78MUtYhx10QLq2y7bgrPqVEkgpMMC+PSW"
+    "vqJarr/XNVJdar/XxKT+tPpknU/ayW9SLX9wIl0D2FfEbWOJOdxMnvSF8A0r8ounwqUakPVzqCWJ8Y4H5QqwF4bfcJ"
+    "x2LvGUPoMqDKw/QxO9AKxwh6EKlLTn7SfsnblgVRRGSCY68Vsg03wA3EbnyZpznZ8F+UqMJn2I92WZWO3ZWD+Lxlmq"
+    "wLk3KgMSpVdFeTQkQNHjq1IowRG16yAtgVa/akr1CgDfVdDyPFEM4ogqeJKGfFWACNzXq8ioIL0cdSLAnZDNqJ5khu"
+    "DTXmIPWs8FP8On/AhbqZewMzkndu2k4EYOKDM0ZG1UxjxT4pAVsKHldjR6UoTjLlkF4/IjDYwBPY2Wkvd+uM/u0w58"
+    "2hQO/rMRqfBymghpPxufG9EA0jWRU4t9pfrnmNQC/XtzKcICTTn5/2m5a5kRv+0U/trSENWB3skmTdbABELr08tZkn"
+    "3zAPNK3cd5eDG2grmZDCNjEVDPzrhxXSn87YS7Ql/jmq39Qm2ULfIyzxPXK3o/f76Qbfz3h/jo9oOjIzRVWDwz8gz4"
+    "O2GXodcDZ90KjjVUMOMCPmehcymV/J6YibzUSSQtZ0X/h3AJuVj7UAiCAM+mFycBSrRoFCkE2bpbaH55s6KUwNJLKS"
+    "5qoACFUVYTjpniA1thO1dWFsiV4YRSZjgq2rMdI1MbTQ0fUMxRwYpO7mHOu7x7XxZdmWjWjI9rD7jzPqqCiR9PoS+g"
+    "oqluQUL/D6ytT4EKg5tbVdU5jRZmQytVdYLJmtU0WAEB+wagUOYsMg8Jw4ObuF9XbiKQSf+OLQWcap6Ouqcq2Q1qfx"
+    "gz2eH39jEYT+2Tb1TiRNUQHl3knT3DNGvsy7noDya9jQ9PZZMRomlRu7Px1rvsDuwQbrYZvUEHNd+cJUM0+8BYwuO3"
+    "s61MbvGxnihENzfNPABza/HAXZhKjLRuEoOblfF5Mnt4glHH5QRtxYNxndfm/nr1xW64CvQsI+h5dIneCBe92adgpF"
+    "YSzY/l7ggWo9TQIbYQs37Ndx5GiK6jyeC5tSkL6Igagz/vz8jEpDjjrZAG4Tpf34LbSQGfSJFdz8EF8tGOmSm/s6jK"
+    "oduWuwx4U6k3MBuhsjKs8QXXQgwY2R7LLl25Yg+H3kspsyUHTnoTIiw/vuTTudoXF6uAzvBkhSod2Ev+9sNZrDSGmd"
+    "0x4Jy58FUniKzL0h4zyp96Ha7QNb5dbcUD6DrSyRbmVITpKFm3JBmZCMcseMFMsg6WuCpa+ThYQZYym/lh7sC5dSzG"
+    "chRKdZmCFsHalmyJcSMAMdu0aiAcSwUv3ingKvdw9/HSg3idZkv5ZvMpNn+2aoQ59rq5CLnxgSyGThhsf3k98yReyb"
+    "l9N0tgC4NfC0bV6Z1cfKIKLHDbMDjdnEKNuJq1iROBObNqjS6nl5JJiX+R4tjtKvckYE8c5X/uIoD0TjOmXXr8zIop"
+    "W1fS3Lq2UBtrlzC0oZb7ZHGqoM5G7JGmoeuEDVmPBu1fu9JOmKmNgmBPa8R6CAOJD80Sxi4VXFil8mNbxTQeJxqT8V"
+    "9yzCJZXmVHHx5PP0vmRY3/nyMiGCZ+TtM6dlfuqk0EZ+H33H42pq1fb4RaWLp/9KAxil8y9uUUoOjwpwuroprHh2+2"
+    "Npa0N9Np8R9KU3if8yC4/PDuuzr9CJA/CaMlqkGMUHw2LuuxXEpD0RF3WgheZ30MlZxE+qRIaRb0ZG+fQDDsw7uQAt"
+    "jjPwJVx2RMHUSfDOYxANMe4z0L1QKZOupdk6hvYkj5H+Ln19DYi5FEjFaIdFp5QeSQEQkdMGd5HzTKkjum0K/HP82S"
+    "WnPPJnj7OkixW60U0vLdtpPojGQgd0Qxa1lcUfQ003GA/DOYAOTaiOmT0MuSKoSUcaWR+FNowM1EMSc1TFLfFYj9qr"
+    "JW9/pNFRAGLoCX/FDe0PO8UWD+KjYmNwe6bR6jXRY5xiRLWSU6+cE957WKYHHmOewJtsk1+z/qonLEKaETAkwWjaoD"
+    "B79/p5yT6F14IAHxhfXwBkwSUHI/4m0taPL7+4lVgl8BlI6DHVt2xMGAQob7QholMLBaABacLnWiZltpZSdDWHL+vH"
+    "I6F2F5TE8kERFQEG+bxM5bEGrb8KEf73A3OQ=="
+)
