@@ -57,6 +57,7 @@ class Equipment:
     volume: str | None
     descriptor: Path
     pins: Mapping[str, int | None]
+    latching: bool = False
 
 
 @dataclass(frozen=True, slots=True)

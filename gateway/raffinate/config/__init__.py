@@ -1,0 +1,18 @@
+"""The plant folder: plant.toml, equipment descriptors, and node.json made from them."""
+
+from raffinate.config.load import LOOPBACK, load_config
+from raffinate.config.node import KEY_NAMES, format_node_config, node_config
+from raffinate.config.settings import Broker, Config, Influx, Listen, Storage
+
+__all__ = [
+    "KEY_NAMES",
+    "LOOPBACK",
+    "Broker",
+    "Config",
+    "Influx",
+    "Listen",
+    "Storage",
+    "format_node_config",
+    "load_config",
+    "node_config",
+]
