@@ -1,7 +1,7 @@
 """Objects with a fixed order of members, described by one line of text each.
 
 A schema reads `name:kind name:kind ...`. A kind is a scalar of this module (`uint`, `id`, ...),
-words to choose from (`a|b|c`), or the name of another schema in `records`; `*4` after it makes a
+words to choose from (`a|b|c`, `=a`), or the name of another schema in `records`; `*4` after it makes a
 list of at most 4, and `?` at the end allows null. Lines of text, because a board's heap would not
 like the same in nested tuples.
 """
@@ -134,9 +134,10 @@ def _check_list(value: "Any", items_max: int) -> None:
 
 
 def _check(kind: str, value: "Any") -> "Any":
-    if "|" in kind:
-        if value not in kind.split("|"):
-            raise WireError("bad-word", f"{value!r} is none of {kind.replace('|', ', ')}")
+    if kind[0] == "=" or "|" in kind:
+        words = kind.replace("=", "").split("|")
+        if value not in words:
+            raise WireError("bad-word", f"{value!r} is none of {', '.join(words)}")
         return value
     return _SCALARS[kind](value)
 

@@ -6,8 +6,9 @@ or Obj by wire name; one that may be null may be left out. docs/formats/statemen
 
 import hashlib
 
-from raffinate_wire import ids, jsonc, record
+from raffinate_wire import ids, jsonc, predicates_node, record
 from raffinate_wire.errors import WireError
+from raffinate_wire.predicates_node import COMMON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,108 +24,37 @@ EQUIPMENT_MAX = 4
 DEPTH_MAX = 6
 ZERO_PREV = "0" * 64
 EMPTY_ROOT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-CLOCKS = ("U", "S", "I", "R")
-
-# Members in their order; record.py explains the notation.
-COMMON = (
-    "v:uint log:origin site:id node:signer keyid:keyid seq:positive prev:digest boot:uint? "
-    "upMs:uint? timeMs:uint? clock:U|S|I|R? firmware:digest? config:digest? calibration:digest? "
-    "unreceipted:uint? seen:Seen? registers:Registers*4?"
+TYPES = (
+    "boot",
+    "usage",
+    "heartbeat",
+    "gap",
+    "denial",
+    "activity",
+    "licence",
+    "admin",
+    "period-close",
+    "time-anchor",
+    "fork",
+    "enrol",
+    "rotate",
+    "revoke",
+    "retire",
 )
-_NO_NODE = ("boot", "upMs", "clock", "calibration", "unreceipted", "seen", "registers")
-_NODE = ("boot", "upMs", "clock", "firmware", "config", "calibration", "unreceipted", "seen")
-_USE = "interval:Interval frames:Frames? equipment:Use*4 why:text?"
-_TAIL = " about:About? actor:Actor?"
-PREDICATES = {
-    "boot": (
-        "spki:b64 resetCause:text lost:Lost? restored:Restored? foundRunning:id*4 claims:Claims "
-        "tier:uint"
-    ),
-    "usage": _USE,
-    "heartbeat": _USE,
-    "gap": (
-        "what:frames|statements|metering|sensors|clock frames:Frames? fromMs:uint? toMs:uint? "
-        "fromUpMs:uint? toUpMs:uint? cause:text registersFrom:Registers*4? "
-        "registersTo:Registers*4? statements:Range?" + _TAIL
-    ),
-    "denial": (
-        "kind:REFUSED|STARTED-ANYWAY equipment:id reason:code permit:uint? count:positive "
-        "fromMs:uint? toMs:uint?" + _TAIL
-    ),
-    "activity": (
-        "kind:assembly|commissioning|maintenance|repair|upgrade|calibration equipment:id "
-        "workOrder:digest? fromMs:uint toMs:uint? details:digest? actor:Actor"
-    ),
-    "licence": "licence:text sha256:digest replaces:digest? actor:Actor",
-    "admin": (
-        "action:time-set|user|role|configuration|deletion|export|outage-begin|outage-end "
-        "object:digest? before:digest? after:digest? fromMs:uint? toMs:uint? actor:Actor"
-    ),
-    "period-close": (
-        "from:uint to:uint fromMs:uint toMs:uint part:positive parts:positive nodes:Close*8 "
-        "late:uint*64 actor:Actor"
-    ),
-    "time-anchor": (
-        "kind:cosignature|rfc3161 source:text size:uint root:digest anchorMs:uint token:digest "
-        "actor:Actor"
-    ),
-    "fork": "about:About forkSeq:positive index:uint second:digest actor:Actor",
-    "enrol": "role:node|gateway|permit name:signer key:keyid spki:b64 opening:Opening?",
-    "rotate": (
-        "role:authority|gateway|permit|log name:signer key:keyid spki:b64 predecessor:Predecessor"
-    ),
-    "revoke": (
-        "role:authority|node|gateway|permit|log name:signer key:keyid lastSeq:uint reason:text "
-        "trusted:digest*32"
-    ),
-    "retire": (
-        "role:authority|node|gateway|permit|log name:signer key:keyid lastSeq:uint head:digest "
-        "reason:text"
-    ),
-}
-RECORDS = {
-    "Seen": "size:uint root:digest",
-    "Registers": "id:id runMs:uint starts:uint volumeMl:uint",
-    "Lost": "boot:uint frameSeq:uint atMostMs:uint",
-    "Restored": "seq:positive head:digest",
-    "Claims": (
-        "ueid:text? hwmodel:text? hwversion:text? swname:text? swversion:text? oemboot:bool? "
-        "dbgstat:text?"
-    ),
-    "Interval": "fromUpMs:uint toUpMs:uint fromMs:uint? toMs:uint?",
-    "Frames": "boot:uint first:uint last:uint head:digest",
-    "Use": (
-        "id:id state:text run:bool runMs:uint starts:uint volumeMl:uint permit:uint? "
-        "startRequests:uint"
-    ),
-    "Range": "first:positive last:positive",
-    "About": "node:signer keyid:keyid",
-    "Actor": "id:text role:text auth:text",
-    "Close": (
-        "node:signer keyid:keyid firstSeq:positive lastSeq:positive head:digest "
-        "registers:Registers*4 gaps:uint*16 hourMeters:Meter*4"
-    ),
-    "Meter": "id:id minutes:uint?",
-    "Opening": "keyid:keyid seq:uint head:digest registers:Registers*4",
-    "Predecessor": "keyid:keyid seq:uint head:digest",
-}
-SIGNERS = {
-    "boot": ("node",),
-    "usage": ("node",),
-    "heartbeat": ("node",),
-    "gap": ("node", "gateway"),
-    "denial": ("node", "gateway"),
-    "activity": ("gateway",),
-    "licence": ("gateway",),
-    "admin": ("gateway",),
-    "period-close": ("gateway",),
-    "time-anchor": ("gateway",),
-    "fork": ("gateway",),
-    "enrol": ("authority",),
-    "rotate": ("authority",),
-    "revoke": ("authority",),
-    "retire": ("authority",),
-}
+
+# What a board fills in, and what has no meaning for the others.
+_OF_NODE = (
+    "boot",
+    "upMs",
+    "clock",
+    "firmware",
+    "config",
+    "calibration",
+    "unreceipted",
+    "seen",
+    "registers",
+)
+_OF_ALL = ("firmware", "config")
 
 
 class Statement:
@@ -170,14 +100,14 @@ def format_statement(
 
     Raises WireError.
     """
-    schema = _schema(predicate_type)
-    members = {"v": VERSION}
+    book = _book(predicate_type)
+    members: "dict[str, Any]" = {"v": VERSION}
     for name, value in common.items():
         members[name] = value
-    head = record.write(COMMON, members, RECORDS)
-    _check_common(predicate_type, members)
-    body = record.write(schema, specific, RECORDS)
-    _check_body(members["node"], specific)
+    head = record.write(COMMON, members, predicates_node.RECORDS)
+    _check_common(book.SIGNERS[predicate_type], members)
+    body = record.write(book.PREDICATES[predicate_type], specific, _records(book))
+    _check_actor(members["node"], book.PREDICATES[predicate_type], specific)
     kind = TYPE_PREFIX + predicate_type + TYPE_SUFFIX
     payload = (
         f'{{"_type":"{STATEMENT_TYPE}","subject":{_format_subject(subject)},'
@@ -199,22 +129,22 @@ def parse_statement(payload: bytes) -> Statement:
     if value["_type"] != STATEMENT_TYPE:
         raise WireError("unknown-type", f"{value['_type']!r} is no in-toto statement type")
     predicate_type = _short_type(value["predicateType"])
-    schema = COMMON + " " + _schema(predicate_type)
-    members = record.read(schema, value["predicate"], RECORDS)
+    book = _book(predicate_type)
+    own = book.PREDICATES[predicate_type]
+    members = record.read(COMMON + " " + own, value["predicate"], _records(book))
     count = len(COMMON.split())
     common = jsonc.Obj(members.pairs[:count])
     body = jsonc.Obj(members.pairs[count:])
     subject = _parse_subject(value["subject"])
-    _check_common(predicate_type, common)
-    _check_body(common["node"], body)
+    _check_common(book.SIGNERS[predicate_type], common)
+    _check_actor(common["node"], own, body)
     return Statement(predicate_type, subject, common, body)
 
 
 def signer_of(predicate_type: str) -> "tuple[str, ...]":
     """Return the roles that may sign it, of node, gateway, authority; raise `unknown-type`."""
-    if predicate_type not in SIGNERS:
-        raise WireError("unknown-type", f"there is no statement type {predicate_type!r}")
-    return SIGNERS[predicate_type]
+    signers: "tuple[str, ...]" = _book(predicate_type).SIGNERS[predicate_type]
+    return signers
 
 
 def role_of(node: str) -> str:
@@ -229,10 +159,23 @@ def envelope_hash(envelope: bytes) -> bytes:
     return digest.digest()
 
 
-def _schema(predicate_type: str) -> str:
-    if predicate_type not in PREDICATES:
+def _book(predicate_type: str) -> "Any":
+    # The module that holds a type's predicate.
+    if predicate_type in predicates_node.PREDICATES:
+        return predicates_node
+    from raffinate_wire import predicates_rest  # noqa: PLC0415 - boards do without it
+
+    if predicate_type not in predicates_rest.PREDICATES:
         raise WireError("unknown-type", f"there is no statement type {predicate_type!r}")
-    return PREDICATES[predicate_type]
+    return predicates_rest
+
+
+def _records(book: "Any") -> "dict[str, str]":
+    if book is predicates_node:
+        return predicates_node.RECORDS
+    records = dict(predicates_node.RECORDS)
+    records.update(book.RECORDS)
+    return records
 
 
 def _short_type(text: "Any") -> str:
@@ -243,32 +186,25 @@ def _short_type(text: "Any") -> str:
     return text[len(TYPE_PREFIX) : -len(TYPE_SUFFIX)]
 
 
-def _check_common(predicate_type: str, common: "Any") -> None:
+def _check_common(signers: "tuple[str, ...]", common: "Any") -> None:
     # What depends on who signs: a node fills in everything, the others nothing of a board's.
     role = role_of(common["node"])
     if common["v"] != VERSION:
         raise WireError("unknown-version", f"version {common['v']} is not {VERSION}")
-    if role not in SIGNERS[predicate_type]:
-        raise WireError("wrong-signer", f"a {role} makes no statement of type {predicate_type}")
-    if role != "node":
-        for name in _NO_NODE:
-            if common.get(name) is not None:
-                raise WireError("wrong-type", f"{name} is null in a statement of the {role}")
-    else:
-        for name in _NODE:
-            if common.get(name) is None:
-                raise WireError("wrong-type", f"{name} is not null in a statement of a node")
-        if common.get("registers") is None:
-            raise WireError("wrong-type", "registers is a list in a statement of a node")
+    if role not in signers:
+        raise WireError("wrong-signer", f"a {role} makes no statement of this type")
+    for name in _OF_NODE:
+        missing = common.get(name) is None
+        if role == "node" and missing:
+            raise WireError("wrong-type", f"{name} is not null in a statement of a node")
+        if role != "node" and not missing and name not in _OF_ALL:
+            raise WireError("wrong-type", f"{name} is null in a statement of the {role}")
     if (common.get("timeMs") is None) != (common.get("clock") == "U"):
         raise WireError("bad-time", "timeMs is null under clock U, and only there")
-    if common["seq"] == 1 and common["prev"] != ZERO_PREV:
-        raise WireError("bad-prev", "the first statement's prev is 64 zeros")
 
 
-def _check_body(node: str, body: "Any") -> None:
-    # The gateway names who acted; `about` says whose gap or denial it tells of.
-    if "actor" in body and (body["actor"] is None) != (role_of(node) == "node"):
+def _check_actor(node: str, schema: str, body: "Any") -> None:
+    if " actor:" in schema and (body.get("actor") is None) != (role_of(node) == "node"):
         raise WireError("wrong-type", "actor is what the gateway's statements carry, and only they")
 
 
