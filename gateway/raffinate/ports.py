@@ -30,6 +30,9 @@ class Archive(Protocol):
     def read(self, after: int, count_max: int) -> list[StoredFrame]:
         """Stored frames with position > `after`, oldest first."""
 
+    def last_position(self) -> int:
+        """Position of the newest frame; 0 when there is none. Any thread may ask."""
+
     def cursor(self, name: str) -> int:
         """How far the projection `name` has come; 0 at first."""
 
