@@ -1,0 +1,353 @@
+"""The node's configuration file, node.json: read once at start, never written. See docs/node.md."""
+
+import hashlib
+from binascii import hexlify
+
+from raffinate_wire import b64, ids
+from raffinate_wire.errors import WireError
+
+from raffinate_node import strict_json
+from raffinate_node.members import ConfigError, Members
+from raffinate_node.points import PointConfig, read_point
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+STAGES_MAX = 32
+POINTS_MAX = 16
+EQUIPMENT_MAX = 4
+PIN_MAX = 255
+BUSES_MAX = 8
+SPKI_BYTES = 91
+KEYS = ("log", "permit", "gateway", "authority")
+# An EZO reading takes 900 ms; two transactions to each circuit and the frame come on top.
+EZO_READING_MS = 900
+EZO_BUS_MS = 4
+SCAN_SPARE_MS = 40
+
+__all__ = ["Config", "ConfigError", "EquipmentConfig", "StageConfig", "load", "read_config"]
+
+
+class StageConfig:
+    """A stage: `id` and its points in the order of their frame records."""
+
+    def __init__(self, stage_id: str, points: "list[PointConfig]") -> None:
+        self.id = stage_id
+        self.points = points
+
+
+class EquipmentConfig:
+    """A licensed machine: descriptor digest (hex), pins (None: not wired), volume point or None."""
+
+    id: str
+    descriptor: str
+    run_pin: int
+    start_pin: "int | None"
+    bypass_pin: "int | None"
+    permissive_pin: int
+    volume: "str | None"
+    latching: bool
+
+
+class Config:
+    """node.json as values; `keys` are SPKI DER, `digest` and `calibration_digest` lowercase hex.
+
+    `broker` and `outbox` are dicts with the members of node.json; `i2c`, `spi` and `wifi` too.
+    """
+
+    site: str
+    node: str
+    log: str
+    broker: "dict[str, Any]"
+    keys: "dict[str, bytes]"
+    scan_ms: int
+    frame_scans: int
+    statement_s: int
+    outbox: "dict[str, Any]"
+    i2c: "list[dict[str, Any]]"
+    spi: "list[dict[str, Any]]"
+    wifi: "dict[str, Any] | None"
+    stages: "list[StageConfig]"
+    equipment: "list[EquipmentConfig]"
+    calibration: "dict[str, Any]"
+    digest: str
+    calibration_digest: str
+
+
+def load(path: str) -> Config:
+    """Read the file; raise ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        remedy = "Write one with `raffinate node config NODE` and load it onto the node"
+        raise ConfigError("", f"there is no file {path}", remedy) from None
+    return read_config(data)
+
+
+def read_config(data: bytes) -> Config:
+    """Return the configuration in the file's bytes; raise ConfigError."""
+    try:
+        value = strict_json.parse(data)
+    except ValueError as error:
+        raise ConfigError("", str(error), "Mend the file at that line") from None
+    top = Members(value, "")
+    config = Config()
+    top.integer("v", VERSION, VERSION)
+    config.site = _checked(top, "site", ids.check_id)
+    config.node = _checked(top, "node", ids.check_node)
+    config.log = _checked(top, "log", ids.check_origin)
+    config.broker = _broker(top.members("broker"))
+    config.keys = _keys(top.members("keys"))
+    config.scan_ms = top.integer("scan_ms", 100, 3_600_000, 1000)
+    config.frame_scans = top.integer("frame_scans", 1, 256, 1)
+    config.statement_s = top.integer("statement_s", 1, 3600, 60)
+    config.outbox = _outbox(Members(top.raw("outbox", {}), "outbox"))
+    config.i2c = [
+        _i2c(Members(item, f"i2c[{at}]")) for at, item in enumerate(top.items("i2c", BUSES_MAX, []))
+    ]
+    config.spi = [
+        _spi(Members(item, f"spi[{at}]")) for at, item in enumerate(top.items("spi", BUSES_MAX, []))
+    ]
+    config.wifi = _wifi(top.members("wifi")) if top.has("wifi") else top.raw("wifi", None)
+    config.stages = _stages(top)
+    config.equipment = _all_equipment(top, config)
+    config.calibration = _calibration(top, config)
+    top.done()
+    _check_wiring(config)
+    _check_pace(config)
+    config.digest = _hex_digest(data)
+    config.calibration_digest = _hex_digest(strict_json.canonical(config.calibration))
+    return config
+
+
+def _broker(members: Members) -> "dict[str, Any]":
+    broker = {
+        "host": members.text("host"),
+        "port": members.integer("port", 1, 65535, 1883),
+        "user": members.text("user", None),
+        "password": members.text("password", None),
+        "keepalive_s": members.integer("keepalive_s", 1, 3600, 30),
+    }
+    members.done()
+    if broker["password"] is not None and broker["user"] is None:
+        raise members.error("user", "a password stands here without a user", "Add the user")
+    return broker
+
+
+def _keys(members: Members) -> "dict[str, bytes]":
+    keys = {}
+    for name in KEYS:
+        try:
+            keys[name] = b64.decode(members.text(name))
+        except WireError as error:
+            raise members.error(name, str(error), "Write the public key as base64 DER") from None
+        if len(keys[name]) != SPKI_BYTES:
+            problem = f"{len(keys[name])} bytes are no P-256 public key"
+            raise members.error(name, problem, "Write its SubjectPublicKeyInfo, 91 bytes of DER")
+    members.done()
+    return keys
+
+
+def _outbox(members: Members) -> "dict[str, Any]":
+    outbox = {
+        "ram_bytes_max": members.integer("ram_bytes_max", 16384, 1 << 22, 65536),
+        "flash_bytes_max": members.integer("flash_bytes_max", 0, 1 << 30, 524288),
+        "group_bytes": members.integer("group_bytes", 1024, 1 << 20, 8192),
+        "group_ms": members.integer("group_ms", 100, 3_600_000, 15000),
+        "statement_bytes_max": members.integer("statement_bytes_max", 16384, 1 << 28, 262144),
+    }
+    members.done()
+    return outbox
+
+
+def _i2c(members: Members) -> "dict[str, Any]":
+    bus = {
+        "bus": members.integer("bus", 0, 7),
+        "scl": members.integer("scl", 0, PIN_MAX),
+        "sda": members.integer("sda", 0, PIN_MAX),
+        "hz": members.integer("hz", 1000, 1_000_000, 100_000),
+    }
+    members.done()
+    return bus
+
+
+def _spi(members: Members) -> "dict[str, Any]":
+    bus = {
+        "bus": members.integer("bus", 0, 7),
+        "sck": members.integer("sck", 0, PIN_MAX),
+        "mosi": members.integer("mosi", 0, PIN_MAX),
+        "miso": members.integer("miso", 0, PIN_MAX),
+        "hz": members.integer("hz", 1000, 5_000_000, 1_000_000),
+    }
+    members.done()
+    return bus
+
+
+def _wifi(members: Members) -> "dict[str, Any]":
+    wifi = {
+        "ssid": members.text("ssid", chars_max=32),
+        "password": members.text("password", None, 63),
+        "country": members.text("country", None, 2),
+        "hostname": members.text("hostname", None, 32),
+    }
+    members.done()
+    return wifi
+
+
+def _stages(top: Members) -> "list[StageConfig]":
+    found = top.items("stages", STAGES_MAX)
+    if not found:
+        raise top.error("stages", "a node without stages measures nothing", "Add 1 to 32 of them")
+    stages: "list[StageConfig]" = []
+    for at, item in enumerate(found):
+        members = Members(item, f"stages[{at}]")
+        stage_id = _checked(members, "id", ids.check_id)
+        if any(stage.id == stage_id for stage in stages):
+            raise members.error("id", f"{stage_id} appears twice", "Give each stage its own name")
+        points: "list[PointConfig]" = []
+        for index, point_item in enumerate(members.items("points", POINTS_MAX)):
+            place = Members(point_item, f"stages[{at}].points[{index}]")
+            point = read_point(place)
+            if any(other.name == point.name for other in points):
+                raise place.error("name", f"{point.name} appears twice", "Name it otherwise")
+            points.append(point)
+        members.done()
+        _check_temps(points, f"stages[{at}]")
+        stages.append(StageConfig(stage_id, points))
+    return stages
+
+
+def _check_temps(points: "list[PointConfig]", key: str) -> None:
+    for index, point in enumerate(points):
+        temp = point.options.get("temp")
+        if not isinstance(temp, str):
+            continue
+        for other in points:
+            if other.name == temp and other.unit == "Cel":
+                break
+        else:
+            problem = f"the stage has no temperature {temp}"
+            remedy = "Name a point of unit Cel of this stage, or write the liquor's degrees"
+            raise ConfigError(f"{key}.points[{index}].temp", problem, remedy)
+
+
+def _all_equipment(top: Members, config: Config) -> "list[EquipmentConfig]":
+    result: "list[EquipmentConfig]" = []
+    for at, item in enumerate(top.items("equipment", EQUIPMENT_MAX, [])):
+        members = Members(item, f"equipment[{at}]")
+        one = EquipmentConfig()
+        one.id = _checked(members, "id", ids.check_id)
+        one.descriptor = _checked(members, "descriptor", ids.check_keyid)
+        one.run_pin = members.integer("run_pin", 0, PIN_MAX)
+        one.start_pin = members.integer("start_pin", 0, PIN_MAX, None)
+        one.bypass_pin = members.integer("bypass_pin", 0, PIN_MAX, None)
+        one.permissive_pin = members.integer("permissive_pin", 0, PIN_MAX)
+        one.volume = members.text("volume", None)
+        one.latching = members.flag("latching", False)
+        members.done()
+        if any(other.id == one.id for other in result):
+            raise members.error("id", f"{one.id} appears twice", "Give each equipment its own name")
+        if one.volume is not None and not _is_pulse(config, one.volume):
+            remedy = "Name a point with the driver pulse, as <stage>/<point>, or write null"
+            raise members.error("volume", f"{one.volume} counts no pulses", remedy)
+        result.append(one)
+    return result
+
+
+def _is_pulse(config: Config, point_id: str) -> bool:
+    for stage in config.stages:
+        for point in stage.points:
+            if f"{stage.id}/{point.name}" == point_id:
+                return point.driver == "pulse"
+    return False
+
+
+def _calibration(top: Members, config: Config) -> "dict[str, Any]":
+    records = top.raw("calibration", {})
+    if not isinstance(records, dict):
+        raise top.error("calibration", "an object is expected", "Write {...}")
+    known = {f"{stage.id}/{point.name}" for stage in config.stages for point in stage.points}
+    for name in records:
+        members = Members(records[name], f"calibration.{name}")
+        if name not in known:
+            raise members.error("", f"there is no point {name}", "Name one of this node's points")
+        members.text("date")
+        members.number("slope_pct", 0, 200, None)
+        members.number("offset_mv", -500, 500, None)
+        members.number("cell_k_cm", 0, 100, None)
+        members.number("factor", 0, 100, None)
+        members.done()
+    return records
+
+
+def _check_wiring(config: Config) -> None:
+    i2c = [bus["bus"] for bus in config.i2c]
+    spi = [bus["bus"] for bus in config.spi]
+    taken = _multiplexers(config)
+    for at, stage in enumerate(config.stages):
+        for index, point in enumerate(stage.points):
+            key = f"stages[{at}].points[{index}]"
+            buses = spi if point.driver == "max31865" else i2c
+            bus = point.options.get("bus")
+            if bus is not None and bus not in buses:
+                kind = "spi" if point.driver == "max31865" else "i2c"
+                raise ConfigError(
+                    f"{key}.bus", f"there is no {kind} bus {bus}", f"Add it to {kind}"
+                )
+            for place in point.places():
+                if place in taken:
+                    problem = f"{taken[place]} is wired to the same place"
+                    raise ConfigError(key, problem, "Give each sensor its own address or pin")
+                taken[place] = key
+    for at, equipment in enumerate(config.equipment):
+        place = ("pin", equipment.permissive_pin)
+        inputs = (equipment.run_pin, equipment.start_pin, equipment.bypass_pin)
+        if place in taken or equipment.permissive_pin in inputs:
+            raise ConfigError(
+                f"equipment[{at}].permissive_pin",
+                "another line is on this pin",
+                "Give the output a pin of its own",
+            )
+        taken[place] = f"equipment[{at}]"
+
+
+def _multiplexers(config: Config) -> "dict[tuple[Any, ...], str]":
+    # The places that multiplexers take: their own addresses, and, on the bus itself, the addresses
+    # of the sensors behind them.
+    taken: "dict[tuple[Any, ...], str]" = {}
+    for at, stage in enumerate(config.stages):
+        for index, point in enumerate(stage.points):
+            path = point.options.get("mux")
+            if path is not None:
+                bus = point.options["bus"]
+                channel = 0 if point.driver == "ads1115" else None
+                for address in (path[0], point.options["address"]):
+                    taken[("i2c", bus, None, address, channel)] = f"stages[{at}].points[{index}]"
+    return taken
+
+
+def _check_pace(config: Config) -> None:
+    circuits = 0
+    for stage in config.stages:
+        for point in stage.points:
+            if point.driver in ("ezo-ph", "ezo-ec"):
+                circuits += 1
+    needed_ms = EZO_READING_MS + circuits * EZO_BUS_MS + SCAN_SPARE_MS
+    if circuits and config.scan_ms < needed_ms:
+        problem = f"{config.scan_ms} ms are too short for {circuits} EZO circuits"
+        raise ConfigError("scan_ms", problem, f"Write {needed_ms} or more")
+
+
+def _checked(members: Members, name: str, check: "Any") -> "Any":
+    text = members.text(name)
+    try:
+        return check(text)
+    except WireError as error:
+        raise members.error(name, str(error), "Write it as docs/node.md says") from None
+
+
+def _hex_digest(data: bytes) -> str:
+    return hexlify(hashlib.sha256(data).digest()).decode()

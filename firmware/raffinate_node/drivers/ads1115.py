@@ -1,0 +1,86 @@
+"""TI ADS1115, single-shot, reading 4-20 mA loops through a shunt (data sheet SBAS444)."""
+
+from raffinate_node import calibration, quality
+from raffinate_node.drivers import IN_TURN, NOT_YET
+from raffinate_node.quality import Fault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_CONVERSION = 0
+_CONFIG = 1
+# OS start, AIN0 against ground, +-4.096 V, single-shot, 250 samples/s, comparator off
+_START = 0x8000 | 0x4000 | 0x0200 | 0x0100 | 0x00A0 | 0x0003
+_DONE = 0x80
+# 4 ms at the nominal rate, which may be 10 % slow
+CONVERSION_MS = 5
+UV_PER_COUNT = 125
+LOOP_DELAY_MS = 3000
+
+
+class LoopInput:
+    """One 4-20 mA transmitter on one channel; `low` and `high` are its values at 4 and 20 mA.
+
+    NE 43: a current in a failure band counts as S for `delay_ms`, after that as F.
+    """
+
+    phase = IN_TURN
+    needs_temp = False
+
+    def __init__(
+        self,
+        target: "Any",
+        up_ms: "Any",
+        channel: int,
+        shunt_ohm: float,
+        low: float,
+        high: float,
+        delay_ms: int = LOOP_DELAY_MS,
+    ) -> None:
+        self._target = target
+        self._up_ms = up_ms
+        self._shunt_ohm = shunt_ohm
+        self._low = low
+        self._high = high
+        self._delay_ms = delay_ms
+        config = _START | channel << 12
+        self._start = bytes((_CONFIG, config >> 8, config & 0xFF))
+        self._point_conversion = bytes((_CONVERSION,))
+        self._register = bytearray(2)
+        self._failing_since_ms: "int | None" = None
+
+    def begin(self, temp_c: "float | None") -> int:  # noqa: ARG002 - one face for all drivers
+        """Start the conversion."""
+        self._target.write(self._start)
+        return CONVERSION_MS
+
+    def collect(self) -> "Any":
+        """Return the transmitter's value, or NOT_YET while the converter is busy."""
+        register = self._register
+        self._target.read_into(register)
+        if register[0] | _DONE != self._start[1] or register[1] != self._start[2]:
+            raise Fault(quality.RESTARTED)
+        if not register[0] & _DONE:
+            return NOT_YET
+        self._target.write(self._point_conversion)
+        self._target.read_into(register)
+        counts = register[0] << 8 | register[1]
+        if counts >= 0x8000:
+            counts -= 0x10000
+        return self._judged(counts * UV_PER_COUNT / self._shunt_ohm / 1000.0)
+
+    def give_up(self) -> None:
+        """Nothing to start afresh: every scan writes the whole configuration."""
+
+    def _judged(self, current_ma: float) -> float:
+        state = calibration.loop_state(current_ma)
+        if state is None or state[0] != "F":
+            self._failing_since_ms = None
+        elif self._failing_since_ms is None:
+            self._failing_since_ms = self._up_ms()
+        if state is None:
+            return calibration.loop_value(current_ma, self._low, self._high)
+        if state[0] == "F" and self._up_ms() - (self._failing_since_ms or 0) < self._delay_ms:
+            state = "S" + state[1:]
+        raise Fault(state)
