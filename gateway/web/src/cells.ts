@@ -1,0 +1,61 @@
+// One table cell a point: its number, its condition by icon, words and colour.
+
+import { h, setAttribute, setText } from "./dom";
+import { icon } from "./icons";
+import { describe, qualityReason, type Condition } from "./judge";
+import type { PointInfo, Store } from "./store";
+import { formatSpan, formatWire, quantityName } from "./units";
+
+export class Cell {
+  readonly element: HTMLTableCellElement;
+  private readonly mark = h("span", { class: "mark" });
+  private readonly value = h("span", { class: "value" });
+  private readonly note = h("span", { class: "note" });
+  private condition: Condition | null = null;
+
+  constructor(private readonly info: PointInfo) {
+    this.element = h("td", { class: "cell", tabindex: -1, "data-point": info.point.id });
+    this.element.append(this.mark, this.value, this.note);
+  }
+
+  update(store: Store): Condition {
+    const { point, decimals, place } = this.info;
+    const sample = store.samples.get(point.id);
+    const condition = store.condition(this.info);
+    const now = store.nowMs();
+    if (condition !== this.condition) {
+      this.condition = condition;
+      this.element.dataset["condition"] = condition;
+      this.mark.replaceChildren(
+        ...(condition === "normal" || condition === "absent" ? [] : [icon(condition)]),
+      );
+    }
+    const number = sample?.value ?? null;
+    setText(
+      this.value,
+      number === null ? letter(sample?.quality) : formatWire(point.unit, number, decimals),
+    );
+    setText(this.note, noteFor(condition, sample, now));
+    const words = describe(point, sample, condition, now, decimals);
+    setAttribute(
+      this.element,
+      "aria-label",
+      `${place.stage.id} ${quantityName(point.name)}: ${words}`,
+    );
+    return condition;
+  }
+}
+
+function letter(quality: string | undefined): string {
+  return quality === undefined || quality === "good" ? "\u2013" : quality.charAt(0);
+}
+
+function noteFor(
+  condition: Condition,
+  sample: { quality: string; timeMs: number } | undefined,
+  nowMs: number,
+): string {
+  if (sample === undefined) return "";
+  if (condition === "stale") return formatSpan(nowMs - sample.timeMs);
+  return qualityReason(sample.quality);
+}

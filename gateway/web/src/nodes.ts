@@ -1,0 +1,169 @@
+// Nodes: data, key, clock and chain of each; and the gateway's own parts.
+
+import { h, refill } from "./dom";
+import { SCANS_UNTIL_STALE } from "./judge";
+import type { Store } from "./store";
+import { formatTime } from "./when";
+import { brokerWords, clockWords, fill, influxWords, ingestWords } from "./words";
+import { formatCount, formatSpan } from "./units";
+
+const HEADS = ["Node", "Data", "Key", "Clock", "Chain", "Receipt", "Open", "Rejected"];
+
+export class NodesPanel {
+  readonly element = h("section", { class: "panel nodes", "aria-label": "Nodes" });
+  private readonly body = h("tbody");
+
+  constructor(private readonly store: Store) {
+    const heads = HEADS.map((text) => h("th", { scope: "col" }, text));
+    this.element.append(
+      h("div", { class: "panel-head" }, h("h2", {}, "Nodes")),
+      h(
+        "div",
+        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of nodes" },
+        h("table", { class: "plain" }, h("thead", {}, h("tr", {}, ...heads)), this.body),
+      ),
+    );
+  }
+
+  update(): void {
+    const rows = this.store.plant.nodes.map((node) => this.row(node.id, node.scan_ms));
+    refill(this.body, JSON.stringify(rows), () =>
+      rows.map(([head, ...cells]) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, head?.[0] ?? ""),
+          ...cells.map(([text, level]) =>
+            h("td", level === "normal" ? {} : { "data-level": level }, text),
+          ),
+        ),
+      ),
+    );
+  }
+
+  private row(node: string, scanMs: number): [string, string][] {
+    const { health, evidence } = this.store;
+    const state = health?.nodes.find((candidate) => candidate.node === node);
+    const proof = evidence?.nodes.find((candidate) => candidate.node === node);
+    const now = this.store.nowMs();
+    const lastMs = state?.last_frame_ms ?? null;
+    const ageMs = lastMs === null ? null : now - lastMs;
+    const late = ageMs !== null && ageMs > 2 * SCANS_UNTIL_STALE * scanMs;
+    const offline = state?.online === false;
+    const data = ageMs === null ? "none" : `${formatSpan(ageMs)} ago`;
+    return [
+      [node, "normal"],
+      [offline ? `offline, ${data}` : data, offline || late ? "warning" : "normal"],
+      [
+        proof?.state ?? "no word",
+        proof !== undefined && proof.state !== "enrolled" ? "warning" : "normal",
+      ],
+      [
+        clockWords(proof?.clock ?? null),
+        proof?.clock === "S" || proof === undefined ? "normal" : "warning",
+      ],
+      [
+        proof?.chain ?? "no word",
+        proof === undefined || proof.chain === "ok" ? "normal" : "warning",
+      ],
+      [proof?.last_receipt == null ? "none" : formatCount(proof.last_receipt.seq), "normal"],
+      [proof === undefined ? "" : formatCount(proof.unreceipted), "normal"],
+      [
+        state === undefined ? "" : formatCount(state.rejected),
+        (state?.rejected ?? 0) > 0 ? "warning" : "normal",
+      ],
+    ];
+  }
+}
+
+type Row = [name: string, text: string, level: "normal" | "warning", part: number | null];
+
+export class StoresPanel {
+  readonly element = h("section", { class: "panel stores", "aria-label": "Gateway and stores" });
+  private readonly list = h("dl", { class: "stores-list" });
+
+  constructor(private readonly store: Store) {
+    this.element.append(
+      h("div", { class: "panel-head" }, h("h2", {}, "Gateway and stores")),
+      this.list,
+    );
+  }
+
+  update(): void {
+    const rows = this.rows();
+    refill(this.list, JSON.stringify(rows), () =>
+      rows.map(([name, text, level, part]) => {
+        const value = h(
+          "dd",
+          level === "normal" ? {} : { "data-level": level },
+          h("span", {}, text),
+        );
+        if (part !== null) {
+          value.append(
+            h("meter", {
+              min: 0,
+              max: 1,
+              value: part.toFixed(4),
+              "aria-label": `${name}, part used`,
+            }),
+          );
+        }
+        return h("div", {}, h("dt", {}, name), value);
+      }),
+    );
+  }
+
+  private rows(): Row[] {
+    const { health, evidence } = this.store;
+    if (health === null) return [["Gateway", "no word yet", "normal", null]];
+    const { broker, ingest, archive, series, influx } = health;
+    const log = evidence?.log ?? null;
+    const waiting = ingest.queue > 0 ? `, ${formatCount(ingest.queue)} waiting` : "";
+    return [
+      [
+        "Broker",
+        brokerWords(broker.state),
+        broker.state === "connected" ? "normal" : "warning",
+        null,
+      ],
+      [
+        "Ingest",
+        `${ingestWords(ingest.state)}${waiting}`,
+        ingest.state === "ok" ? "normal" : "warning",
+        null,
+      ],
+      stored("Archive", archive, 0),
+      stored("Series", series, series.lag),
+      influx === null
+        ? ["InfluxDB", "not configured", "normal", null]
+        : [
+            "InfluxDB",
+            `${influxWords(influx.state)}${behind(influx.lag)}`,
+            influx.state === "ok" || influx.state === "behind" ? "normal" : "warning",
+            null,
+          ],
+      [
+        "Log",
+        log === null
+          ? "empty"
+          : `${formatCount(log.size)} entries, root ${log.root.slice(0, 8)}${log.time_ms === null ? "" : ` at ${formatTime(log.time_ms)}`}`,
+        "normal",
+        null,
+      ],
+    ];
+  }
+}
+
+function stored(name: string, of: { bytes: number; bytes_max: number }, lag: number): Row {
+  const part = of.bytes_max > 0 ? of.bytes / of.bytes_max : 0;
+  return [
+    name,
+    `${fill(of.bytes, of.bytes_max)}${behind(lag)}`,
+    part >= 0.9 ? "warning" : "normal",
+    part,
+  ];
+}
+
+function behind(lag: number): string {
+  return lag > 0 ? `, ${formatCount(lag)} frames behind` : "";
+}

@@ -1,0 +1,129 @@
+// The API's JSON as docs/api.md describes it. Times named *_ms are UTC milliseconds.
+
+export interface Point {
+  id: string;
+  name: string;
+  unit: string;
+  range: [number, number];
+  normal: [number, number] | null;
+}
+
+export interface Stage {
+  id: string;
+  node: string;
+  points: Point[];
+}
+
+export interface Section {
+  id: string;
+  kind: string;
+  name: string;
+  stages: Stage[];
+}
+
+export interface PlantNode {
+  id: string;
+  board: string;
+  stages: string[];
+  scan_ms: number;
+  statement_s: number;
+}
+
+export interface Plant {
+  site: string;
+  name: string;
+  note: string;
+  sections: Section[];
+  nodes: PlantNode[];
+  equipment: { id: string; name: string; stages: string[] }[];
+}
+
+export interface SampleJson {
+  point: string;
+  value: number | null;
+  quality: string;
+  time: string;
+}
+
+export interface Sample {
+  value: number | null;
+  quality: string;
+  timeMs: number;
+}
+
+export interface LatestEvent {
+  time_ms: number;
+  points: SampleJson[];
+}
+
+export interface History {
+  point: string;
+  unit: string;
+  from: string;
+  to: string;
+  width_ms: number;
+  count: number[];
+  min: (number | null)[];
+  max: (number | null)[];
+  mean: (number | null)[];
+}
+
+export interface NodeHealth {
+  node: string;
+  online: boolean | null;
+  last_frame_ms: number | null;
+  frames: number;
+  rejected: number;
+  findings: string[];
+}
+
+export interface Health {
+  time_ms: number;
+  broker: { state: string; detail: string };
+  ingest: { state: string; detail: string; queue: number };
+  archive: { bytes: number; bytes_max: number };
+  series: { bytes: number; bytes_max: number; lag: number };
+  influx: { state: string; detail: string; lag: number; quarantined: number } | null;
+  nodes: NodeHealth[];
+  warnings: string[];
+}
+
+export interface NodeEvidence {
+  node: string;
+  keyid: string | null;
+  state: string;
+  boot: number | null;
+  online: boolean | null;
+  clock: string | null;
+  last_statement: { seq: number; type: string; time_ms: number | null } | null;
+  last_receipt: { seq: number; index: number } | null;
+  unreceipted: number;
+  chain: string;
+  findings: string[];
+}
+
+export interface EquipmentEvidence {
+  id: string;
+  name: string;
+  serial: string;
+  node: string;
+  run: boolean | null;
+  state: string;
+  reason: string;
+  licence: { number: string; issuer: string; from_ms: number; to_ms: number } | null;
+  permit: {
+    serial: number;
+    not_before_ms: number;
+    not_after_ms: number;
+    grace_ms: number;
+    run_ms_limit: number | null;
+  } | null;
+  registers: { run_ms: number; starts: number; volume_ml: number } | null;
+  last_denial: { kind: string; reason: string; time_ms: number | null; count: number } | null;
+}
+
+export interface Evidence {
+  log: { origin: string; size: number; root: string; time_ms: number | null } | null;
+  nodes: NodeEvidence[];
+  equipment: EquipmentEvidence[];
+}

@@ -1,0 +1,187 @@
+// What the gateway's states mean, in the operator's words and severity. Pure.
+
+import { SCANS_UNTIL_STALE } from "./judge";
+import type { EquipmentEvidence, Evidence, Health, Plant } from "./types";
+import { formatBytes, formatCount, formatSpan } from "./units";
+import type { IconName } from "./icons";
+
+/** `level`: grey, needs attention soon, needs attention now. */
+export type Level = "normal" | "warning" | "alarm";
+
+export interface Remark {
+  level: Level;
+  icon: IconName;
+  text: string;
+}
+
+const CLOCKS: Record<string, string> = {
+  U: "unknown",
+  S: "synchronised",
+  I: "not set for 2 h",
+  R: "not set for 24 h",
+};
+
+const BROKER: Record<string, string> = {
+  connected: "connected",
+  connecting: "not connected",
+  refused: "refused this gateway",
+  kicked: "another client took this gateway's name",
+};
+
+const INGEST: Record<string, string> = {
+  ok: "running",
+  "storage-full": "storage full; nodes keep their data",
+  stopped: "stopped",
+};
+
+const INFLUX: Record<string, string> = {
+  ok: "running",
+  behind: "catching up",
+  down: "not reachable",
+  refused: "refuses the data",
+};
+
+export const brokerWords = (state: string): string => BROKER[state] ?? state;
+export const ingestWords = (state: string): string => INGEST[state] ?? state;
+export const influxWords = (state: string): string => INFLUX[state] ?? state;
+export const clockWords = (state: string | null): string =>
+  state === null ? "no word" : (CLOCKS[state] ?? state);
+
+/** Start permission of a machine, with its countdown, at `nowMs`. */
+export function permission(item: EquipmentEvidence, nowMs: number): Remark {
+  const permit = item.permit;
+  const endsMs = permit === null ? null : permit.not_after_ms - nowMs;
+  const graceMs = permit === null ? null : permit.not_after_ms + permit.grace_ms - nowMs;
+  switch (item.state) {
+    case "compliant":
+      if (endsMs !== null && endsMs <= 0) {
+        return { level: "warning", icon: "hourglass", text: grace(graceMs) };
+      }
+      return {
+        level: "normal",
+        icon: "normal",
+        text: `Start permitted${endsMs === null ? "" : `, permit ends in ${formatSpan(endsMs)}`}`,
+      };
+    case "grace":
+      return { level: "warning", icon: "hourglass", text: grace(graceMs) };
+    case "start-inhibit":
+      return { level: "alarm", icon: "barred", text: `Start refused${since(graceMs)}` };
+    case "orderly-stop-requested":
+      return { level: "alarm", icon: "barred", text: `Orderly stop requested${since(graceMs)}` };
+    default:
+      return { level: "warning", icon: "absent", text: "Permission not known" };
+  }
+}
+
+export function runWords(run: boolean | null): string {
+  return run === null ? "not known" : run ? "runs" : "stopped";
+}
+
+/** The state of the gateway's own parts that is not normal. */
+export function gatewayRemarks(health: Health): Remark[] {
+  const remarks: Remark[] = [];
+  const add = (level: Level, text: string): void => {
+    remarks.push({ level, icon: "warning", text });
+  };
+  if (health.broker.state !== "connected") {
+    add("alarm", sentence(`Broker: ${brokerWords(health.broker.state)}`, health.broker.detail));
+  }
+  if (health.ingest.state !== "ok") {
+    add("alarm", sentence(`Ingest: ${ingestWords(health.ingest.state)}`, health.ingest.detail));
+  }
+  const influx = health.influx;
+  if (influx !== null && influx.state !== "ok") {
+    const level = influx.state === "behind" ? "normal" : "warning";
+    if (level === "warning")
+      add(level, sentence(`InfluxDB: ${influxWords(influx.state)}`, influx.detail));
+  }
+  for (const warning of health.warnings) add("warning", warning);
+  return remarks;
+}
+
+/** Nodes and equipment that are not normal. */
+export function plantRemarks(
+  plant: Plant,
+  health: Health | null,
+  evidence: Evidence | null,
+  nowMs: number,
+): Remark[] {
+  const remarks: Remark[] = [];
+  for (const item of evidence?.equipment ?? []) {
+    const remark = permission(item, nowMs);
+    if (remark.level !== "normal") {
+      remarks.push({ ...remark, text: `${item.name}: ${lower(remark.text)}` });
+    }
+  }
+  for (const node of plant.nodes) {
+    const state = health?.nodes.find((candidate) => candidate.node === node.id);
+    const proof = evidence?.nodes.find((candidate) => candidate.node === node.id);
+    const words = nodeFaults(node.scan_ms, state, proof, nowMs);
+    if (words.length > 0) {
+      remarks.push({
+        level: "warning",
+        icon: "warning",
+        text: `Node ${node.id}: ${words.join(", ")}`,
+      });
+    }
+  }
+  return remarks;
+}
+
+/** "18 MB of 2.0 GB". */
+export function fill(bytes: number, max: number): string {
+  return `${formatBytes(bytes)} of ${formatBytes(max)}`;
+}
+
+export function registersWords(item: EquipmentEvidence): string {
+  if (item.registers === null) return "no registers yet";
+  const { run_ms, starts, volume_ml } = item.registers;
+  const hours = (run_ms / 3_600_000).toFixed(1);
+  return `${hours} h run, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
+}
+
+function nodeFaults(
+  scanMs: number,
+  state: Health["nodes"][number] | undefined,
+  proof: Evidence["nodes"][number] | undefined,
+  nowMs: number,
+): string[] {
+  const words: string[] = [];
+  if (state !== undefined) {
+    const silentMs = state.last_frame_ms === null ? null : nowMs - state.last_frame_ms;
+    if (state.online === false) words.push("offline");
+    else if (silentMs !== null && silentMs > 2 * SCANS_UNTIL_STALE * scanMs) {
+      words.push(`no data for ${formatSpan(silentMs)}`);
+    }
+    words.push(...state.findings);
+  }
+  if (proof !== undefined) {
+    if (proof.state !== "enrolled") words.push(`key ${proof.state}`);
+    if (proof.clock !== null && proof.clock !== "S" && proof.state === "enrolled") {
+      words.push(`clock ${clockWords(proof.clock)}`);
+    }
+    words.push(
+      ...(proof.findings.length > 0 || proof.chain === "ok"
+        ? proof.findings
+        : [`chain ${proof.chain}`]),
+    );
+  }
+  return words;
+}
+
+function grace(leftMs: number | null): string {
+  if (leftMs === null) return "Grace";
+  return leftMs > 0 ? `Grace: starts refused in ${formatSpan(leftMs)}` : "Grace has ended";
+}
+
+function since(leftMs: number | null): string {
+  return leftMs === null || leftMs > 0 ? "" : ` for ${formatSpan(-leftMs)}`;
+}
+
+function sentence(head: string, detail: string): string {
+  return detail === "" ? head : `${head}: ${detail}`;
+}
+
+function lower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "/",
+  build: {
+    outDir: "../raffinate/web/static",
+    emptyOutDir: true,
+    target: "es2022",
+    // The content security policy allows files of this server only, so nothing may become data:.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    host: "127.0.0.1",
+    proxy: { "/api": "http://127.0.0.1:8080" },
+  },
+});
