@@ -204,8 +204,12 @@ def _check_common(signers: "tuple[str, ...]", common: "Any") -> None:
 
 
 def _check_actor(node: str, schema: str, body: "Any") -> None:
-    if " actor:" in schema and (body.get("actor") is None) != (role_of(node) == "node"):
-        raise WireError("wrong-type", "actor is what the gateway's statements carry, and only they")
+    # The gateway says who acted, and whose gap or denial it tells of; a node speaks of itself.
+    by_node = role_of(node) == "node"
+    for member in ("about:About?", "actor:Actor"):
+        name = member.split(":")[0]
+        if " " + member in schema and (body.get(name) is None) != by_node:
+            raise WireError("wrong-type", f"{name} is what the gateway's statements carry alone")
 
 
 def _format_subject(subject: "list[tuple[str, str]]") -> str:
