@@ -87,6 +87,12 @@ def port_answers(port: int) -> bool:
         return False
 
 
+def check_port_free(port: int, who: str) -> None:
+    """Raise ProcessError where something answers at `port` already."""
+    if port_answers(port):
+        raise ProcessError(f"{who}: port {port} of {HOST} is taken; end its owner or name another")
+
+
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
     """Poll until `condition` holds; raises TimeoutError that names `what`."""
     deadline = time.monotonic() + timeout_s
