@@ -112,7 +112,7 @@ def _influx(document: Document, tables: PlantFile, secrets: _Secrets) -> Influx 
         if values[key] is not None:
             document.problem(
                 ("influx", key),
-                f"has no meaning for version {table.version}, which has {', '.join(needed)}; remove it",
+                f"is none of version {table.version}'s keys: {', '.join(needed)}; remove it",
             )
     for key in required:
         if values[key] is None:

@@ -1,0 +1,1 @@
+"""From the broker to the archive: checks, order, acknowledgement."""
