@@ -5,7 +5,7 @@
 | authority.key | enrol, revoke, retire keys | admit false nodes; shown in the log |
 | gateway.key | sign the gateway's own statements and an export's manifest | speak as the gateway |
 | permit.key | sign permits | let equipment start; each permit must stand in the log |
-| log-ed25519.key, log-p256.key | sign checkpoints | fork the log; nodes' `seen` and witnesses show it |
+| log-*.key (2) | sign checkpoints | fork the log; `seen` of nodes and witnesses show it |
 
 Files have mode 0600, the folder 0700. Nothing here is ever written over.
 """
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from raffinate_wire.errors import WireError
+from raffinate_wire.ids import check_origin
 
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.tlog.note import EcdsaSigner, Ed25519Signer, NoteError, load_p256
 from raffinate.tlog.publish import make_folder, replace_file, sync_folder
-from raffinate_wire.errors import WireError
-from raffinate_wire.ids import check_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

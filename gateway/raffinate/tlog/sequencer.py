@@ -123,13 +123,16 @@ class Sequencer:
         """Inclusion proofs under the newest head."""
         return InclusionProver(self._tree.node, self.size)
 
-    def prepare(self, entries: Sequence[bytes], time_ms: int) -> Batch:
+    def prepare(
+        self, entries: Sequence[bytes], time_ms: int, leaves: Sequence[bytes] | None = None
+    ) -> Batch:
         """Lay out a batch on top of the newest head; changes nothing. Publishes what is left over.
 
-        Raises StorageFullError when an earlier batch could still not be published.
+        `leaves` are the entries' leaf hashes, if known. Raises StorageFullError when an earlier
+        batch could still not be published.
         """
         self.publish()
-        return self._lay_out(entries, time_ms)
+        return self._lay_out(entries, time_ms, leaves)
 
     def record(self, batch: Batch) -> None:
         """Stage the batch and move the head, inside the caller's transaction.
@@ -170,8 +173,15 @@ class Sequencer:
                 self._folder.remove_tree(path)
             del self._unpublished[0]
 
-    def _lay_out(self, entries: Sequence[bytes], time_ms: int, note: bytes | None = None) -> Batch:
-        leaves = [leaf_hash(entry) for entry in entries]
+    def _lay_out(
+        self,
+        entries: Sequence[bytes],
+        time_ms: int,
+        leaves: Sequence[bytes] | None,
+        note: bytes | None = None,
+    ) -> Batch:
+        if leaves is None:
+            leaves = [leaf_hash(entry) for entry in entries]
         growth = self._tree.extend(leaves)
         files, replaced = [], []
         for level, index, subtree in growth.completed:
@@ -230,7 +240,7 @@ class Sequencer:
         self.root, self.note, self.time_ms = root, note, time_ms
         self._unpublished = []
         if staged is not None:
-            batch = self._lay_out(decode_bundle(staged[2], staged[1]), time_ms, note)
+            batch = self._lay_out(decode_bundle(staged[2], staged[1]), time_ms, None, note)
             self.adopt(batch)
         if self.size != size or self._tree.root() != root:
             raise LogStateError(

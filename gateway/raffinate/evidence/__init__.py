@@ -1,0 +1,1 @@
+"""Statements: signatures, chains, roster, their place in the log, receipts."""

@@ -1,0 +1,103 @@
+"""`raffinate keys init`: keys, and a log that begins with the enrolment of the gateway's keys.
+
+Order: keys in their folder; the log complete in `<data>/.starting`; then its parts are moved into
+place, the database last. A start broken off is finished by the same command.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from raffinate.errors import RaffinateError
+from raffinate.evidence.authority import STATEMENTS, Authority
+from raffinate.evidence.service import EvidenceService
+from raffinate.evidence.store import Store
+from raffinate.keys import load_gateway_keys, make_keys
+from raffinate.model import Plant
+from raffinate.tlog.publish import make_folder, sync_folder
+from raffinate.tlog.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from raffinate.evidence.store import Key, StoredPermit
+
+_PARTS = ("log", "evidence.sqlite")
+
+
+def begin(keys: Path, data: Path, origin: str, now_ms: int) -> None:
+    """Make keys and start their log. Raises RaffinateError; never overwrites either."""
+    starting = data / ".starting"
+    for name in _PARTS:
+        if (data / name).exists() and not starting.exists():
+            raise RaffinateError(
+                f"{data / name} is there already; a log is never started over another. Name "
+                "another folder with --data"
+            )
+    if not (starting / "complete").exists():
+        if not _left_over(keys, starting, origin):
+            make_keys(keys, origin)
+        _start_log(keys, starting, now_ms)
+    for name in _PARTS:
+        if (starting / name).exists():
+            (starting / name).rename(data / name)
+            sync_folder(data)
+    shutil.rmtree(starting)
+
+
+def _left_over(keys: Path, starting: Path, origin: str) -> bool:
+    """True for keys made by a run that was broken off before their log was complete."""
+    if not (keys / "public.json").exists() or load_gateway_keys(keys).origin != origin:
+        return False
+    return starting.exists() or not (keys / STATEMENTS).exists()
+
+
+def _start_log(keys_folder: Path, folder: Path, now_ms: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    keys = load_gateway_keys(keys_folder)
+    store = Store.create(folder / "evidence.sqlite")
+    with store.transaction():
+        Sequencer.create(store.connection, keys.origin, keys.log, now_ms)
+    store.close()
+    authority = Authority(keys_folder)
+    envelopes = [
+        authority.enrol("gateway", "gateway", keys.gateway.spki, now_ms),
+        authority.enrol("permit", "gateway", keys.permit.spki, now_ms),
+    ]
+    plant = Plant(keys.site, "", "", (), {}, {}, {}, {})
+    service = EvidenceService(plant, keys, folder, _NoOffice(), now_ms)
+    service.accept_authority(envelopes, now_ms)
+    service.close()
+    (folder / "complete").touch()
+    sync_folder(folder)
+
+
+class _NoOffice:
+    """No licences while a log is started."""
+
+    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
+        """None."""
+        del now_ms
+        return []
+
+    def told(self, digests: Sequence[str]) -> None:
+        """Nothing to do."""
+
+    def issue(
+        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
+    ) -> list[tuple[str, bytes]]:
+        """None."""
+        del holders, now_ms
+        return []
+
+    def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
+        """None."""
+        del equipment, now_ms
+        return None
+
+    def problems(self) -> list[str]:
+        """None."""
+        return []

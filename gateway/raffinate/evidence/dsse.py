@@ -1,0 +1,119 @@
+"""DSSE envelopes at full speed: the same bytes as `raffinate_wire.dsse`, checked by OpenSSL.
+
+Envelope (DSSE 1.0.2, protocol 4): `{"payload":"<b64>","payloadType":"<type>",
+"signatures":[{"keyid":"<64 hex>","sig":"<b64 DER>"}]}`, exactly so.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from raffinate.errors import RejectedError
+from raffinate.tlog.note import NoteError, load_p256
+from raffinate.tlog.p256 import SignatureError, check_der, low_s
+
+if TYPE_CHECKING:
+    from raffinate.keys import KeyPair
+
+STATEMENT = b"application/vnd.in-toto+json"
+PERMIT = b"application/vnd.raffinate.permit+json"
+MANIFEST = b"application/vnd.raffinate.manifest+json"
+ENVELOPE_BYTES_MAX = 6144
+_KEYID_DIGITS = 64
+_HEAD = b'{"payload":"'
+_TYPE = b'","payloadType":"'
+_KEYID = b'","signatures":[{"keyid":"'
+_SIG = b'","sig":"'
+_END = b'"}]}'
+_HEX = frozenset(b"0123456789abcdef")
+_SHA256 = ec.ECDSA(hashes.SHA256())
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A well-formed envelope; nothing in it is verified until `verify`."""
+
+    payload: bytes
+    payload_type: bytes
+    keyid: str
+    signature: bytes
+
+
+def decode_envelope(data: bytes, bytes_max: int = ENVELOPE_BYTES_MAX) -> Envelope:
+    """Take an envelope apart. Raises RejectedError `envelope` or `too-long`."""
+    if len(data) > bytes_max:
+        raise RejectedError("too-long", f"an envelope has at most {bytes_max} bytes")
+    payload, mark, rest = data[len(_HEAD) :].partition(_TYPE)
+    payload_type, mark2, rest = rest.partition(_KEYID)
+    keyid, mark3, rest = rest.partition(_SIG)
+    if not (data.startswith(_HEAD) and rest.endswith(_END) and mark and mark2 and mark3):
+        raise RejectedError("envelope", "not an envelope in its one canonical form")
+    if len(keyid) != _KEYID_DIGITS or not _HEX.issuperset(keyid):
+        raise RejectedError("envelope", "the keyid is not 64 lowercase hexadecimal digits")
+    if b'"' in payload_type or b"\\" in payload_type or not payload_type.isascii():
+        raise RejectedError("envelope", "the payload type is not plain ASCII")
+    return Envelope(_base64(payload), payload_type, keyid.decode(), _base64(rest[: -len(_END)]))
+
+
+def encode_envelope(payload: bytes, payload_type: bytes, keyid: str, signature: bytes) -> bytes:
+    """The envelope's bytes."""
+    return b"".join(
+        (
+            _HEAD,
+            b2a_base64(payload, newline=False),
+            _TYPE,
+            payload_type,
+            _KEYID,
+            keyid.encode(),
+            _SIG,
+            b2a_base64(signature, newline=False),
+            _END,
+        )
+    )
+
+
+def pae(payload: bytes, payload_type: bytes) -> bytes:
+    """DSSE's pre-authentication encoding; lengths in bytes."""
+    return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(payload), payload)
+
+
+def verify(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> None:
+    """Check the signature, strict DER and low s included. Raises RejectedError `signature`."""
+    try:
+        check_der(envelope.signature)
+        key.verify(envelope.signature, pae(envelope.payload, envelope.payload_type), _SHA256)
+    except SignatureError as error:
+        raise RejectedError("signature", str(error)) from None
+    except InvalidSignature:
+        raise RejectedError("signature", "the signature does not verify") from None
+
+
+def sign(payload: bytes, payload_type: bytes, pair: KeyPair) -> bytes:
+    """An envelope signed by a key of the gateway or of the authority."""
+    signature = low_s(pair.private.sign(pae(payload, payload_type), _SHA256))
+    return encode_envelope(payload, payload_type, pair.keyid, signature)
+
+
+def public_key(spki: bytes) -> ec.EllipticCurvePublicKey:
+    """A P-256 key of canonical SPKI DER. Raises RejectedError `key`."""
+    try:
+        return load_p256(spki)
+    except NoteError as error:
+        raise RejectedError("key", str(error)) from None
+
+
+def _base64(text: bytes) -> bytes:
+    try:
+        data = a2b_base64(text, strict_mode=True)
+    except Base64Error:
+        raise RejectedError("envelope", "not padded standard base64") from None
+    if b2a_base64(data, newline=False) != text:
+        raise RejectedError("envelope", "base64 with trailing bits that are not zero")
+    return data

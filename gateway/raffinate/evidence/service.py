@@ -1,0 +1,406 @@
+"""The evidence service: statements in, log and receipts out (implements `ports.Evidence`).
+
+One thread calls everything but `snapshot`. State in memory is what the database has; when a commit
+fails its outcome is unknown, so everything is loaded again by the path that a start takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from raffinate_wire import statement as wire
+from raffinate_wire import topics
+from raffinate_wire.errors import WireError
+from raffinate_wire.resume import format_resume
+from raffinate_wire.status import parse_status
+
+from raffinate.errors import RaffinateError, StorageFullError
+from raffinate.evidence import dsse, inbox, views
+from raffinate.evidence.intake import Intake
+from raffinate.evidence.receipts import ReceiptMaker
+from raffinate.evidence.statement import parse_statement
+from raffinate.evidence.store import Finding, Key, Store
+from raffinate.evidence.work import Work
+from raffinate.model import Outgoing, StatementResult
+from raffinate.tlog.hashing import leaf_hash
+from raffinate.tlog.publish import Folder
+from raffinate.tlog.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from raffinate_wire.status import Status
+
+    from raffinate.evidence.store import StoredPermit
+    from raffinate.keys import GatewayKeys
+    from raffinate.model import Inbound, Plant
+
+ACTOR = {"id": "gateway", "role": "service", "auth": "own key"}
+RECENT_RECEIPTS_MAX = 64
+
+
+class PermitOffice(Protocol):
+    """Licences to permits. Lies above this module; called by it."""
+
+    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
+        """(file name, bytes, number, digest replaced) of licence versions not told before."""
+
+    def told(self, digests: Sequence[str]) -> None:
+        """Licence versions that stand in the log."""
+
+    def issue(
+        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
+    ) -> list[tuple[str, bytes]]:
+        """(equipment, permit payload) due now; `holders` by equipment, with the newest permit."""
+
+    def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
+        """Licence in force for the page."""
+
+    def problems(self) -> list[str]:
+        """Licence files that cannot be read, in words."""
+
+
+class EvidenceService:
+    """See `ports.Evidence`. Open it with `raffinate.licence.open_evidence`."""
+
+    def __init__(
+        self, plant: Plant, keys: GatewayKeys, data: Path, office: PermitOffice, now_ms: int
+    ) -> None:
+        self._plant = plant
+        self._keys = keys
+        self._data = data
+        self._office = office
+        self._store = Store(data / "evidence.sqlite")
+        self._enrolled: list[tuple[str, str]] = []
+        self._status: dict[str, Status] = {}
+        self._stale = False
+        self._now_ms = now_ms
+        self._load()
+        self._snapshot = self._view()
+
+    def close(self) -> None:
+        """Release the database; everything that was returned is durable already."""
+        self._store.close()
+
+    def key_state(self, node: str, key: str) -> str:
+        """State of a node's key by its first 16 or all 64 hex digits."""
+        for keyid, known in self._intake.keys.items():
+            if keyid.startswith(key) and known.name == node and known.role == "node":
+                return "revoked" if known.revoked else "enrolled"
+        for keyid, row in self._intake.pending.items():
+            if keyid.startswith(key) and row.node == node:
+                return "pending"
+        return "unknown"
+
+    def submit(self, batch: Sequence[Inbound]) -> StatementResult:
+        """Check and log statements; every outcome is durable when it returns."""
+        self._fresh()
+        if batch:
+            self._now_ms = max(self._now_ms, batch[-1].received_ms)
+        work = self._work()
+        try:
+            for message in batch:
+                self._intake.take(message, work)
+        except BaseException:
+            self._stale = True
+            raise
+        self._commit(work)
+        return StatementResult(
+            tuple(self._receipts(work)),
+            tuple(work.gaps),
+            {keyid: tuple(found) for keyid, found in work.refused.items()},
+            tuple(work.quarantine),
+        )
+
+    def on_status(self, node: str, payload: bytes, now_ms: int) -> list[Outgoing]:
+        """Resume, permits, and receipts again that the node may have missed."""
+        self._fresh()
+        self._now_ms = max(self._now_ms, now_ms)
+        try:
+            status = parse_status(payload)
+        except WireError:
+            return []
+        if node not in self._plant.nodes:
+            return []
+        self._status[node] = status
+        if not status.online or status.nonce is None:
+            return []
+        envelope = self._newest_envelope(status.keyid)
+        resume = format_resume(status.keyid, status.boot, status.nonce, now_ms, envelope)
+        found = [Outgoing(self._topic(node, topics.RESUME), resume)]
+        key = self._intake.keys.get(status.keyid)
+        if key is None or key.name != node:
+            return found
+        found += [
+            self._permit_message(permit)
+            for permit in self._permits.values()
+            if permit.keyid == key.keyid
+        ]
+        return found + self._receipts_again(key, status.seen_size or 0)
+
+    def tick(self, now_ms: int) -> list[Outgoing]:
+        """What time makes due: overdue statements, inbox, licences, permits; a fresh snapshot."""
+        self._fresh()
+        self._now_ms = max(self._now_ms, now_ms)
+        work = self._work()
+        answers: list[inbox.Answer] = []
+        try:
+            self._intake.release_overdue(work)
+            answers = inbox.take(self._data, self._accept_file, work)
+            told = self._log_licences(work)
+            self._issue_permits(work)
+        except BaseException:
+            self._stale = True
+            raise
+        self._commit(work)
+        inbox.answer(self._data, answers)
+        self._office.told(told)
+        found = self._receipts(work) + [self._permit_message(permit) for permit in work.permits]
+        self._snapshot = self._view()
+        return found
+
+    def drain_enrolled(self) -> list[tuple[str, str]]:
+        """(node, keyid) pairs enrolled since the last call."""
+        found, self._enrolled = self._enrolled, []
+        return found
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """JSON-ready state, as of the last tick; a new object each time it changes."""
+        return self._snapshot
+
+    def accept_authority(self, envelopes: Sequence[bytes], now_ms: int) -> None:
+        """Log the authority's statements that begin a log. Raises RaffinateError."""
+        self._now_ms = max(self._now_ms, now_ms)
+        work = self._work()
+        for data in envelopes:
+            self._accept_file(data, work)
+        self._commit(work)
+
+    def _load(self) -> None:
+        self._log = Sequencer(
+            self._store.connection,
+            Folder(self._data / "log"),
+            self._keys.origin,
+            self._keys.log,
+        )
+        self._intake = Intake(
+            self._plant.nodes, self._plant.site, self._store, self._log, self._sign_gateway
+        )
+        authority = self._keys.authority_keyid
+        if authority not in self._intake.keys:
+            key = Key(1, authority, "authority", "authority", self._keys.authority_spki, -1)
+            self._intake.keys[authority] = self._intake.by_id[1] = key
+        self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
+        self._given: dict[str, int] = {}
+        self._recent: dict[str, list[tuple[int, int]]] = {}
+        self._stale = False
+
+    def _fresh(self) -> None:
+        if self._stale:
+            self._load()
+
+    def _work(self) -> Work:
+        return Work(self._log.size, self._now_ms)
+
+    def _commit(self, work: Work) -> None:
+        """Write everything of a batch, or nothing. Raises StorageFullError."""
+        if not work.changes():
+            return
+        try:
+            batch = (
+                self._log.prepare(work.entries, self._now_ms, work.leaves) if work.entries else None
+            )
+            with self._store.transaction():
+                self._write(work)
+                if batch is not None:
+                    self._log.record(batch)
+        except BaseException:
+            self._stale = True
+            raise
+        for permit in work.permits:
+            self._permits[permit.keyid, permit.equipment] = permit
+        self._enrolled += work.enrolled
+        if batch is not None:
+            self._log.adopt(batch)
+            self._publish()
+
+    def _publish(self) -> None:
+        """The entries are committed; a full disk only delays their tiles, and the next batch."""
+        try:
+            self._log.publish()
+        except StorageFullError:
+            return
+
+    def _write(self, work: Work) -> None:
+        store = self._store
+        if work.keys:
+            store.save_keys(work.keys.values())
+        store.add_statements(work.rows)
+        if work.waiting:
+            store.add_waiting(
+                [(key, seq, ms, data) for (key, seq), (ms, data) in work.waiting.items()]
+            )
+        if work.released:
+            store.remove_waiting(work.released)
+        if work.unpended:
+            store.remove_pending(work.unpended)
+        if work.pending:
+            store.save_pending(work.pending.values())
+        if work.findings:
+            store.add_findings(work.findings)
+        for permit in work.permits:
+            store.save_permit(permit)
+        for document in work.documents:
+            store.add_document(*document)
+
+    def _sign_gateway(
+        self, kind: str, subject: list[tuple[str, str]], specific: dict[str, Any], work: Work
+    ) -> int:
+        pair = self._keys.gateway
+        key = self._intake.keys.get(pair.keyid)
+        if key is None:
+            raise RaffinateError(
+                "the authority has not enrolled the gateway's key in this log; give the keys "
+                "folder that this data folder was made with"
+            )
+        common = {
+            "log": self._log.origin,
+            "site": self._plant.site,
+            "node": "gateway",
+            "keyid": pair.keyid,
+            "seq": key.chain.seq + 1,
+            "prev": key.chain.head.hex(),
+            "timeMs": self._now_ms,
+        }
+        payload = wire.format_statement(subject, kind, common, {**specific, "actor": ACTOR})
+        data = dsse.sign(payload, dsse.STATEMENT, pair)
+        return self._intake.add(key, parse_statement(payload), data, work)
+
+    def _accept_file(self, data: bytes, work: Work) -> dict[str, Any]:
+        """Log a statement of the authority; what the answer says. Raises RaffinateError."""
+        return inbox.accept(data, self._keys, self._plant, self._intake, work)
+
+    def _log_licences(self, work: Work) -> list[str]:
+        """State every licence version that the log does not have yet; their digests."""
+        told = []
+        for name, data, number, replaces in self._office.refresh(self._now_ms):
+            digest = views.sha256_hex(data)
+            known = self._licences_logged()
+            told.append(digest)
+            if digest in known:
+                continue
+            work.documents.append((digest, "licence", f"licences/{name}", data))
+            specific = {"licence": number, "sha256": digest, "replaces": replaces}
+            self._sign_gateway("licence", [(f"licences/{name}", digest)], specific, work)
+        return told
+
+    def _licences_logged(self) -> set[str]:
+        return {row[0] for row in self._store.documents() if row[1] == "licence"}
+
+    def _issue_permits(self, work: Work) -> None:
+        """Sign permits that are due; their serial and their place in the log come first."""
+        holders = self._holders()
+        for equipment, payload in self._office.issue(holders, self._now_ms):
+            key, _ = holders[equipment]
+            data = dsse.sign(payload, dsse.PERMIT, self._keys.permit)
+            index = work.add_entry(data, leaf_hash(data))
+            work.permits.append(views.stored_permit(key.keyid, equipment, payload, index, data))
+
+    def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
+        """The newest enrolled key of each equipment's node, with its newest permit."""
+        found: dict[str, tuple[Key, StoredPermit | None]] = {}
+        current = self._current_keys()
+        for equipment in self._plant.equipment.values():
+            key = current.get(equipment.node)
+            if key is not None and not key.revoked:
+                found[equipment.id] = (key, self._permits.get((key.keyid, equipment.id)))
+        return found
+
+    def _current_keys(self) -> dict[str, Key]:
+        """The last enrolled key of each node."""
+        nodes = [key for key in self._intake.keys.values() if key.role == "node"]
+        return {key.name: key for key in sorted(nodes, key=lambda key: key.enrol_index)}
+
+    def _receipts(self, work: Work) -> list[Outgoing]:
+        """Receipts in the order of their statements; `old` follows from one to the next."""
+        return self._make_receipts(work.receipts)
+
+    def _make_receipts(self, wanted: Sequence[tuple[Key, int, int]]) -> list[Outgoing]:
+        if not wanted:
+            return []
+        maker = ReceiptMaker(self._log)
+        found = []
+        for key, seq, index in wanted:
+            old = min(self._given.get(key.keyid, self._seen(key)), maker.size)
+            data = maker.receipt(key.keyid, seq, index, old)
+            self._given[key.keyid] = maker.size
+            recent = self._recent.setdefault(key.keyid, [])
+            recent.append((seq, index))
+            del recent[:-RECENT_RECEIPTS_MAX]
+            found.append(Outgoing(self._topic(key.name, topics.RECEIPT), data))
+        return found
+
+    def _receipts_again(self, key: Key, seen_size: int) -> list[Outgoing]:
+        """The node's `seen` is not what the next receipt would build on: begin there anew."""
+        if seen_size > self._log.size:
+            self._state_finding(key, "SEEN-AHEAD", f"size {seen_size} was seen")
+            return []
+        if self._given.get(key.keyid, seen_size) == seen_size:
+            self._given[key.keyid] = seen_size
+            return []
+        self._given[key.keyid] = seen_size
+        missed = [(key, seq, at) for seq, at in self._recent.get(key.keyid, ()) if at >= seen_size]
+        self._recent[key.keyid] = []
+        return self._make_receipts(missed)
+
+    def _state_finding(self, key: Key, code: str, detail: str) -> None:
+        if code in key.info.get("findings", ()):
+            return
+        work = self._work()
+        self._intake.find(work, code, key, None, detail)
+        self._commit(work)
+
+    def _seen(self, key: Key) -> int:
+        status = self._status.get(key.name)
+        if status is not None and status.keyid == key.keyid and status.seen_size is not None:
+            return status.seen_size
+        seen = key.info.get("seen")
+        return int(seen["size"]) if seen else 0
+
+    def _newest_envelope(self, keyid: str) -> bytes:
+        pending = self._intake.pending.get(keyid)
+        if pending is not None:
+            return pending.envelope
+        key = self._intake.keys.get(keyid)
+        if key is None:
+            return b""
+        held = self._intake.waiting.get(key.id)
+        if held:
+            return held[max(held)][1]
+        newest = self._store.newest(key.id)
+        return b"" if newest is None else self._log.entry(newest[1])
+
+    def _permit_message(self, permit: StoredPermit) -> Outgoing:
+        node = self._plant.equipment[permit.equipment].node
+        topic = topics.permit_topic(self._plant.site, node, permit.equipment)
+        return Outgoing(topic, permit.envelope, retain=True)
+
+    def _topic(self, node: str, leaf: str) -> str:
+        return topics.topic(self._plant.site, node, leaf)
+
+    def findings(self) -> list[Finding]:
+        """The newest findings, newest first."""
+        return self._store.findings()
+
+    def _view(self) -> dict[str, Any]:
+        return views.snapshot(
+            self._plant,
+            self._log,
+            self._intake,
+            self._status,
+            self._current_keys(),
+            self._permits,
+            self._office,
+            self._now_ms,
+        )

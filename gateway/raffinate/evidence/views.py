@@ -1,0 +1,186 @@
+"""The evidence state as the API and the page show it; values only, built anew each time."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from raffinate.evidence.dsse import decode_envelope
+from raffinate.evidence.store import StoredPermit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from raffinate_wire.status import Status
+
+    from raffinate.evidence.intake import Intake
+    from raffinate.evidence.service import PermitOffice
+    from raffinate.evidence.store import Key
+    from raffinate.model import Equipment, Plant
+    from raffinate.tlog.sequencer import Sequencer
+
+FINDINGS_SHOWN_MAX = 16
+_STALE_STATEMENTS = 3
+
+
+def sha256_hex(data: bytes) -> str:
+    """Lowercase hex SHA-256."""
+    return sha256(data).hexdigest()
+
+
+def stored_permit(
+    keyid: str, equipment: str, payload: bytes, index: int, envelope: bytes
+) -> StoredPermit:
+    """The store's row of a permit that was just signed."""
+    return StoredPermit(keyid, equipment, orjson.loads(payload)["serial"], index, envelope)
+
+
+def permit_payload(permit: StoredPermit) -> dict[str, Any]:
+    """Members of a permit that this gateway signed, by wire name."""
+    found: dict[str, Any] = orjson.loads(decode_envelope(permit.envelope).payload)
+    return found
+
+
+def snapshot(
+    plant: Plant,
+    log: Sequencer,
+    intake: Intake,
+    status: Mapping[str, Status],
+    current: Mapping[str, Key],
+    permits: Mapping[tuple[str, str], StoredPermit],
+    office: PermitOffice,
+    now_ms: int,
+) -> dict[str, Any]:
+    """See `web.evidence_shape.EvidenceState`."""
+    return {
+        "log": {
+            "origin": log.origin,
+            "size": log.size,
+            "root": b64encode(log.root).decode(),
+            "time_ms": log.time_ms,
+        },
+        "nodes": [_node(name, intake, status.get(name), current.get(name)) for name in plant.nodes],
+        "equipment": [
+            _equipment(plant, item, current.get(item.node), permits, office, now_ms)
+            for item in plant.equipment.values()
+        ],
+        "problems": office.problems(),
+    }
+
+
+def _node(name: str, intake: Intake, status: Status | None, key: Key | None) -> dict[str, Any]:
+    pending = [row for row in intake.pending.values() if row.node == name]
+    shown = _shown_key(status, key, pending)
+    info = key.info if key is not None and shown == key.keyid else {}
+    findings = list(info.get("findings", ()))
+    state = "unknown"
+    if key is not None and shown == key.keyid:
+        state = "revoked" if key.revoked else "enrolled"
+    elif any(row.keyid == shown for row in pending):
+        state = "pending"
+    return {
+        "node": name,
+        "keyid": shown,
+        "state": state,
+        "code": None,
+        "boot": status.boot if status is not None else info.get("boot"),
+        "online": None if status is None else status.online,
+        "clock": info.get("clock"),
+        "last_statement": info.get("last"),
+        "last_receipt": info.get("receipt"),
+        "unreceipted": info.get("unreceipted", 0),
+        "chain": findings[0] if findings else "ok",
+        "findings": findings[:FINDINGS_SHOWN_MAX],
+    }
+
+
+def _shown_key(status: Status | None, key: Key | None, pending: list[Any]) -> str | None:
+    """The key that the node uses now, else the last enrolled, else one that waits."""
+    if status is not None:
+        return status.keyid
+    if key is not None:
+        return key.keyid
+    return str(pending[-1].keyid) if pending else None
+
+
+def _equipment(
+    plant: Plant,
+    item: Equipment,
+    key: Key | None,
+    permits: Mapping[tuple[str, str], StoredPermit],
+    office: PermitOffice,
+    now_ms: int,
+) -> dict[str, Any]:
+    permit = None if key is None else permits.get((key.keyid, item.id))
+    members = None if permit is None else permit_payload(permit)
+    info = {} if key is None else key.info
+    use = next((use for use in info.get("use", ()) if use["id"] == item.id), None)
+    registers = info.get("registers", {}).get(item.id)
+    licence = office.view(item.id, now_ms)
+    said = use["state"] if use is not None and not _is_old(plant, item, info, now_ms) else None
+    state, reason = _state(key, members, licence, use, said, now_ms)
+    return {
+        "id": item.id,
+        "name": item.name,
+        "serial": item.serial,
+        "node": item.node,
+        "run": None if use is None else use["run"],
+        "state": state,
+        "reason": reason,
+        "licence": licence,
+        "permit": None if members is None else _permit(members),
+        "registers": None
+        if registers is None
+        else dict(zip(("run_ms", "starts", "volume_ml"), registers, strict=True)),
+        "last_denial": info.get("denials", {}).get(item.id),
+    }
+
+
+def _permit(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "serial": members["serial"],
+        "not_before_ms": members["notBeforeMs"],
+        "not_after_ms": members["notAfterMs"],
+        "grace_ms": members["graceMs"],
+        "run_ms_limit": members["runMsLimit"],
+    }
+
+
+def _is_old(plant: Plant, item: Equipment, info: dict[str, Any], now_ms: int) -> bool:
+    """The node's own word is older than three of its statements' intervals."""
+    time_ms = (info.get("last") or {}).get("time_ms")
+    interval_ms = plant.nodes[item.node].statement_s * 1000
+    return time_ms is None or now_ms - time_ms > _STALE_STATEMENTS * interval_ms
+
+
+def _state(
+    key: Key | None,
+    permit: dict[str, Any] | None,
+    licence: dict[str, Any] | None,
+    use: dict[str, Any] | None,
+    said: str | None,
+    now_ms: int,
+) -> tuple[str, str]:
+    """(state, reason): the node's word while it is fresh, else what the permit's dates say."""
+    if key is None:
+        return "unknown", "its node's key is not enrolled: `raffinate node enrol NODE CODE`"
+    if permit is None:
+        state = "start-inhibit" if use is not None else "unknown"
+        return said or state, "no licence in force, so no permit was given"
+    end_ms, grace_ms = permit["notAfterMs"], permit["graceMs"]
+    if now_ms < end_ms:
+        return said or "compliant", f"permit {permit['serial']} under licence {permit['licence']}"
+    ended = f"permit {permit['serial']} under licence {permit['licence']} has ended"
+    if licence is None:
+        ended += "; no licence is in force"
+    if now_ms < end_ms + grace_ms:
+        return (
+            said or "grace",
+            f"{ended}; grace of {grace_ms // 1000} s runs",
+        )
+    stop = use is not None and use["run"]
+    state = "orderly-stop-requested" if stop else "start-inhibit"
+    return said or state, f"{ended}, its grace too: no start"

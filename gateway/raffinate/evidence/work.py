@@ -1,0 +1,54 @@
+"""What one batch will change: gathered in memory, written in one transaction, then answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from raffinate.evidence.store import Finding, Key, Pending, StoredPermit
+    from raffinate.model import GapCover, Inbound
+
+
+@dataclass(slots=True)
+class Work:
+    """Entries get the log indices `first`, `first` + 1, ... in their order."""
+
+    first: int
+    now_ms: int
+    entries: list[bytes] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    rows: list[tuple[int, int, int]] = field(default_factory=list)
+    indices: dict[tuple[int, int], int] = field(default_factory=dict)
+    keys: dict[int, Key] = field(default_factory=dict)
+    waiting: dict[tuple[int, int], tuple[int, bytes]] = field(default_factory=dict)
+    released: list[tuple[int, int]] = field(default_factory=list)
+    pending: dict[str, Pending] = field(default_factory=dict)
+    unpended: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    permits: list[StoredPermit] = field(default_factory=list)
+    documents: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    receipts: list[tuple[Key, int, int]] = field(default_factory=list)
+    enrolled: list[tuple[str, str]] = field(default_factory=list)
+    gaps: list[GapCover] = field(default_factory=list)
+    refused: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    quarantine: list[tuple[Inbound, str]] = field(default_factory=list)
+
+    def add_entry(self, data: bytes, leaf: bytes) -> int:
+        """Give an entry its index in the log."""
+        self.entries.append(data)
+        self.leaves.append(leaf)
+        return self.first + len(self.entries) - 1
+
+    def changes(self) -> bool:
+        """True when something is to be written."""
+        return bool(
+            self.entries
+            or self.keys
+            or self.waiting
+            or self.released
+            or self.pending
+            or self.unpended
+            or self.findings
+            or self.documents
+        )
