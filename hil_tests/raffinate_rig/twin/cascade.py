@@ -16,6 +16,7 @@ from raffinate_rig.twin.steady import Network, SteadySolver, conserved, mixers_o
 
 SETTLER_TANKS = 4
 LOADED_TANK_TURNS_MAX = 1.5  # the strip pump follows the tank's level up to this
+LOADED_TANK_HEEL = 0.2  # times its normal volume stays in below the suction
 LOADED_TANK_FULL = 10.0  # times its normal volume; what comes then overflows to storage
 
 
@@ -96,6 +97,7 @@ class Cascade:
             aqueous_l_s, organic_l_s, operation.aqueous_weir
         )
         parts["loaded_l"][:] = operation.organic_l_s * self.design.loaded_tank_s
+        parts["loaded_l"] += LOADED_TANK_HEEL * self._loaded_tank_l
         self.refresh(operation)
 
     def parts(self) -> dict[str, Array]:
@@ -226,7 +228,7 @@ class Cascade:
         aqueous_in[self.last_scrub] = operation.scrub_l_s
         aqueous_in[self.last_extraction] += operation.feed_l_s
         organic_in = np.append(operation.organic_l_s, organic_out[:-1])
-        level = float(parts["loaded_l"][0]) / self._loaded_tank_l
+        level = max(float(parts["loaded_l"][0]) / self._loaded_tank_l - LOADED_TANK_HEEL, 0.0)
         organic_in[self.last_scrub + 1] = (
             self.design.organic_l_h / SECONDS_PER_HOUR * min(level, LOADED_TANK_TURNS_MAX)
         )

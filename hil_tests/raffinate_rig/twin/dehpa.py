@@ -89,7 +89,7 @@ def solve(correlations: Mapping[str, Correlation], feeds: Feeds, stages: int) ->
         aqueous, organic = {}, {}
         released, bound = np.zeros(stages), np.zeros(stages)
         for element, correlation in correlations.items():
-            ratio = correlation.distribution(ph, dehpa / DEHPA_MG_L_PER_PERCENT)
+            ratio: Array = correlation.distribution(ph, dehpa / DEHPA_MG_L_PER_PERCENT)
             x = _profile(ratio, feeds.aqueous[element], feeds.organic[element])
             aqueous[element], organic[element] = x, ratio * x
             equivalents = VALENCE.get(element, 3.0) / G_MOL[element] / 1000
@@ -118,13 +118,14 @@ def solve(correlations: Mapping[str, Correlation], feeds: Feeds, stages: int) ->
 
 def _profile(ratio: Array, aqueous_in: float, organic_in: float) -> Array:
     """Aqueous concentrations of stages 1.. (aqueous order), the organic coming from the end."""
-    system = -np.diag(1.0 + ratio)
-    system += np.diag(np.ones(ratio.size - 1), -1) + np.diag(ratio[1:], 1)
-    inlet = np.zeros(ratio.size)
+    size = len(ratio)
+    system = np.diag(-1.0 - ratio)
+    system[range(1, size), range(size - 1)] = 1.0
+    system[range(size - 1), range(1, size)] = ratio[1:]
+    inlet = np.zeros(size)
     inlet[0] -= aqueous_in
     inlet[-1] -= organic_in
-    result: Array = np.linalg.solve(system, inlet)
-    return result
+    return np.asarray(np.linalg.solve(system, inlet), dtype=np.float64)
 
 
 def _hydrogen(proton_mol_l: Array, sulfur_mol_l: float) -> Array:

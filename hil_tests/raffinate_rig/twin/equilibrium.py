@@ -4,6 +4,7 @@ RE3+ + 3 (HA)2 <-> RE(HA2)3 + 3 H+, log10 D = log K + 3 pH + 3 log10 L, L = free
 NH4+ + (HA)2 <-> NH4(HA2) + H+ as the organic's buffer. pH is -log10 of the concentration of H+.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,7 @@ def equilibrate(
     half_extractant = mixers.extractant_mol / (2.0 * mixers.organic_l)
     va, vo = mixers.aqueous_l, mixers.organic_l
     ratio_v = vo / va
+    step = math.inf
     for _ in range(ITERATIONS_MAX):
         ratio = np.exp(ln_ratio)
         re_split = 1.0 / (va[:, None] + (vo * ratio**3)[:, None] * k)
@@ -106,12 +108,13 @@ def equilibrate(
             target = ln_ratio - error / slope
         inside = (slope > 0.0) & (target >= low) & (target <= high)
         target = np.where(inside, target, 0.5 * (low + high))
-        step = np.abs(target - ln_ratio).max()
+        step = float(np.abs(target - ln_ratio).max())
         ln_ratio = target
         if step < LN_RATIO_TOLERANCE:
             break
-    else:
-        raise ValueError("the equilibrium of a mixer did not converge: its totals are impossible")
+    # Totals without chloride to balance them have no root: the search ends at the bracket's end.
+    if step >= LN_RATIO_TOLERANCE or np.abs(ln_ratio - LN_RATIO_MAX).min() < 1.0:
+        raise ValueError("a mixer has no equilibrium: its totals are impossible")
     return _phases(mixers, k, salt_constant, ln_ratio)
 
 

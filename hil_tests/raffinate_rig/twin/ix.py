@@ -68,7 +68,7 @@ class Column:
             raise ValueError(f"a bed's voidage is between 0 and 1, not {self.voidage}")
 
     def loading(self, bed_volumes: float) -> Effluent:
-        """Effluent after so many bed volumes of feed: what the resin takes it pays for in H or NH4."""
+        """Effluent after so many bed volumes of feed; for RE taken the resin gives H or NH4."""
         re_mol_l = {
             element: feed * breakthrough(element, bed_volumes)
             for element, feed in self.feed_re_mol_l.items()
