@@ -20,7 +20,7 @@ from raffinate.errors import RejectedError
 from raffinate.model import Frame, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from raffinate.model import Plant
 
@@ -49,72 +49,82 @@ _FITTING = re.compile(
 _TIME_DECIMALS = 3
 
 
-class FrameDecoder:
+class FrameReader:
+    """Decodes frames without asking whether any plant has their points."""
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[bytes, bytes, bool, bytes], _Template] = {}
+
+    def read(self, data: bytes) -> Frame:
+        """The frame; raises RejectedError. Scans under clock U have time_ms 0, to be estimated."""
+        return self._decode(data)[0]
+
+    def _decode(self, data: bytes) -> tuple[Frame, tuple[str, ...]]:
+        if len(data) > FRAME_BYTES_MAX:
+            raise RejectedError("too-long", f"a frame has at most {FRAME_BYTES_MAX} bytes")
+        head = _HEAD.match(data)
+        if head is None:
+            frame, units = _arbitrate(data)
+            return frame, self._judge(frame, units)
+        body = data[head.end() :]
+        parts = (_VALUE_OR_TIME if b'"bt":' in body else _VALUE).split(body)
+        shape = (head[1], head[2], head[3] is not None, b"\0".join(parts[::2]))
+        template = self._templates.get(shape)
+        if template is not None:
+            filled = template.fill(head, parts[1::2], data)
+            if filled is not None:
+                return filled, template.findings
+        frame, units = _arbitrate(data)
+        findings = self._judge(frame, units)
+        if len(self._templates) >= TEMPLATES_MAX:
+            self._templates.clear()
+        self._templates[shape] = _Template(frame, findings)
+        return frame, findings
+
+    def _judge(self, frame: Frame, units: Mapping[str, str]) -> tuple[str, ...]:
+        """Oddities of a frame, the same for all of its shape; raises RejectedError."""
+        del frame, units
+        return ()
+
+
+class FrameDecoder(FrameReader):
     """Decodes the frames of one plant's nodes."""
 
     def __init__(self, plant: Plant) -> None:
+        super().__init__()
         self._site = plant.site
         self._nodes = frozenset(plant.nodes)
         self._units = {point.id: point.unit for point in plant.points.values()}
         self._node_of = {
             point.id: plant.stages[point.stage].node for point in plant.points.values()
         }
-        self._templates: dict[tuple[str, bool, bytes], _Template] = {}
 
     def decode(self, data: bytes, site: str, node: str) -> tuple[Frame, tuple[str, ...]]:
         """The frame that came on the topic of `site` and `node`, and oddities to store with it.
 
         Raises RejectedError. The scans of a frame under clock U have time_ms 0, to be estimated.
         """
-        if len(data) > FRAME_BYTES_MAX:
-            raise RejectedError("too-long", f"a frame has at most {FRAME_BYTES_MAX} bytes")
         if site != self._site:
             raise RejectedError("wrong-site", f"the site here is {self._site}, not {site}")
         if node not in self._nodes:
             raise RejectedError("unknown-node", f"plant.toml has no node {node}")
-        head = _HEAD.match(data)
-        if head is None:
-            return self._learn(data, node)[:2]
-        body = data[head.end() :]
-        parts = (_VALUE_OR_TIME if b'"bt":' in body else _VALUE).split(body)
-        shape = (node, head[3] is not None, b"\0".join(parts[::2]))
-        template = self._templates.get(shape)
-        if template is not None:
-            frame = template.fill(head, parts[1::2], data)
-            if frame is not None:
-                return frame, template.findings
-        frame, findings, template = self._learn(data, node)
-        if len(self._templates) >= TEMPLATES_MAX:
-            self._templates.clear()
-        self._templates[shape] = template
-        return frame, findings
-
-    def _learn(self, data: bytes, node: str) -> tuple[Frame, tuple[str, ...], _Template]:
-        frame, units = _arbitrate(data)
-        if frame.site != self._site:
-            raise RejectedError("wrong-site", f"the site here is {self._site}, not {frame.site}")
+        frame, findings = self._decode(data)
         if frame.node != node:
             raise RejectedError("wrong-node", f"a frame of {frame.node} came on {node}'s topic")
-        odd = []
+        return frame, findings
+
+    def _judge(self, frame: Frame, units: Mapping[str, str]) -> tuple[str, ...]:
+        if frame.site != self._site:
+            raise RejectedError("wrong-site", f"the site here is {self._site}, not {frame.site}")
         for scan in frame.scans:
             for point, _, _ in scan.values:
-                if self._node_of.get(point) != node:
+                if self._node_of.get(point) != frame.node:
                     raise RejectedError(
-                        "unknown-point", f"plant.toml gives {node} no point {point}"
+                        "unknown-point", f"plant.toml gives {frame.node} no point {point}"
                     )
-        for point, unit in units.items():
-            if unit != self._units[point]:
-                odd.append(f"odd-unit:{point}")
-        findings = tuple(odd)
-        return frame, findings, _Template(frame, findings)
-
-
-def decode_frame(data: bytes, site: str, node: str) -> Frame:
-    """The frame in `data`, without asking whether a plant has its points; raises RejectedError."""
-    frame, _ = _arbitrate(data)
-    if (frame.site, frame.node) != (site, node):
-        raise RejectedError("wrong-site", f"{frame.site}/{frame.node} is not {site}/{node}")
-    return frame
+        return tuple(
+            f"odd-unit:{point}" for point, unit in units.items() if unit != self._units[point]
+        )
 
 
 def read_identity(data: bytes) -> tuple[str, int, int] | None:
