@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from raffinate.tlog.proof import PROOF_HEADER, consistency
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from raffinate.tlog.sequencer import Sequencer
 
 RECEIPT_BYTES_MAX = 8192
@@ -21,7 +19,6 @@ class ReceiptMaker:
     def __init__(self, log: Sequencer) -> None:
         self._log = log
         self._prover = log.prover()
-        self._lines: dict[bytes, bytes] = {}
         self._consistency: dict[int, bytes] = {}
         self.size = log.size
 
@@ -29,7 +26,8 @@ class ReceiptMaker:
         """The receipt of entry `index` to a node that last saw size `old`."""
         lines = self._consistency.get(old)
         if lines is None:
-            lines = self._join(consistency(self._log.node, old, self.size))
+            hashes = consistency(self._log.node, old, self.size)
+            lines = b"".join([b2a_base64(value) for value in hashes])
             self._consistency[old] = lines
         return b"statement %b %d\nold %d\n%b\n%b\nindex %d\n%b\n%b" % (
             keyid.encode(),
@@ -38,16 +36,6 @@ class ReceiptMaker:
             lines,
             PROOF_HEADER.encode(),
             index,
-            self._join(self._prover.path(index)),
+            self._prover.lines(index),
             self._log.note,
         )
-
-    def _join(self, hashes: Sequence[bytes]) -> bytes:
-        lines = self._lines
-        found = []
-        for value in hashes:
-            line = lines.get(value)
-            if line is None:
-                line = lines[value] = b2a_base64(value)
-            found.append(line)
-        return b"".join(found)

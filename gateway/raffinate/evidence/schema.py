@@ -6,7 +6,7 @@ They answer yes or no; why not is asked of `raffinate_wire`, which reads the sam
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raffinate_wire import ids
 from raffinate_wire.record import FREE_CHARS_MAX
@@ -31,67 +31,72 @@ _ORIGIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*/raffinate/[a-z0-9][a-z0-9-]{{0,3
 
 def compile_schema(schema: str, records: Mapping[str, str]) -> Check:
     """A check of one object: exactly these members, in this order, each of its kind."""
+    scope: dict[str, Any] = dict(_SCOPE)
     fields = [field.split(":") for field in schema.split()]
-    names = tuple(name for name, _ in fields)
-    checks = tuple(_compile_kind(kind, records) for _, kind in fields)
-
-    def check(value: object) -> bool:
-        if type(value) is not dict or tuple(value) != names:
-            return False
-        return all(test(item) for test, item in zip(checks, value.values(), strict=True))
-
+    scope["names"] = tuple(name for name, _ in fields)
+    places = [f"m{number}" for number in range(len(fields))]
+    tests = [
+        _test(kind, place, records, scope) for (_, kind), place in zip(fields, places, strict=True)
+    ]
+    source = (
+        "def check(value):\n"
+        "    if type(value) is not dict or tuple(value) != names:\n"
+        "        return False\n"
+        f"    {', '.join(places)}, = value.values()\n"
+        f"    return {' and '.join(tests)}\n"
+    )
+    exec(source, scope)  # noqa: S102 - made of the schemas alone; four times as fast as closures
+    check: Check = scope["check"]
     return check
 
 
-def _compile_kind(kind: str, records: Mapping[str, str]) -> Check:
+def _test(kind: str, place: str, records: Mapping[str, str], scope: dict[str, Any]) -> str:
+    """A Python expression that is true when the variable `place` is of `kind`."""
     if kind.endswith("?"):
-        inner = _compile_kind(kind[:-1], records)
-        return lambda value: value is None or inner(value)
+        return f"({place} is None or {_test(kind[:-1], place, records, scope)})"
     if "*" in kind:
         kind, most = kind.split("*")
-        inner, items_max = _compile_kind(kind, records), int(most)
-        return lambda value: (
-            type(value) is list and len(value) <= items_max and all(map(inner, value))
-        )
+        inner = f"all([{_test(kind, 'item', records, scope)} for item in {place}])"
+        return f"(type({place}) is list and len({place}) <= {int(most)} and {inner})"
     if kind in records:
-        return compile_schema(records[kind], records)
+        name = f"check_{kind}"
+        if name not in scope:
+            scope[name] = compile_schema(records[kind], records)
+        return f"{name}({place})"
     if "|" in kind:
-        words = frozenset(kind.split("|"))
-        return lambda value: type(value) is str and value in words
-    return _SCALARS[kind]
+        name = f"words_{len(scope)}"
+        scope[name] = frozenset(kind.split("|"))
+        return f"(type({place}) is str and {place} in {name})"
+    return "(" + _SCALARS[kind].replace("$", place) + ")"
 
 
-def _uint(value: object) -> bool:
-    return type(value) is int and 0 <= value <= ids.U53_MAX
-
-
-def _positive(value: object) -> bool:
-    return type(value) is int and 1 <= value <= ids.U53_MAX
-
-
-def _text_of(match: Callable[[str], object]) -> Check:
-    return lambda value: type(value) is str and match(value) is not None
-
-
-_SCALARS: dict[str, Check] = {
-    "uint": _uint,
-    "positive": _positive,
-    "bool": lambda value: value is True or value is False,
-    "id": _text_of(_ID),
-    "node": lambda value: (
-        type(value) is str and _ID(value) is not None and value not in ids.RESERVED_NODES
-    ),
-    "signer": _text_of(_ID),
-    "keyid": _text_of(_HEX64),
-    "digest": _text_of(_HEX64),
-    "key16": _text_of(_HEX16),
-    "nonce": _text_of(_HEX32),
-    "origin": lambda value: (
-        type(value) is str and len(value) <= ids.ORIGIN_CHARS_MAX and _ORIGIN(value) is not None
-    ),
-    "code": _text_of(_CODE),
-    "text": _text_of(_TEXT),
-    "string": lambda value: type(value) is str,
-    "free": lambda value: type(value) is str and len(value) <= FREE_CHARS_MAX,
-    "b64": _text_of(_BASE64),
+_SCOPE = {
+    "is_id": _ID,
+    "is_hex64": _HEX64,
+    "is_hex32": _HEX32,
+    "is_hex16": _HEX16,
+    "is_code": _CODE,
+    "is_text": _TEXT,
+    "is_base64": _BASE64,
+    "is_origin": _ORIGIN,
+    "RESERVED": frozenset(ids.RESERVED_NODES),
+}
+# `$` stands for the value.
+_SCALARS = {
+    "uint": f"type($) is int and 0 <= $ <= {ids.U53_MAX}",
+    "positive": f"type($) is int and 1 <= $ <= {ids.U53_MAX}",
+    "bool": "$ is True or $ is False",
+    "id": "type($) is str and is_id($) is not None",
+    "node": "type($) is str and is_id($) is not None and $ not in RESERVED",
+    "signer": "type($) is str and is_id($) is not None",
+    "keyid": "type($) is str and is_hex64($) is not None",
+    "digest": "type($) is str and is_hex64($) is not None",
+    "key16": "type($) is str and is_hex16($) is not None",
+    "nonce": "type($) is str and is_hex32($) is not None",
+    "origin": (f"type($) is str and len($) <= {ids.ORIGIN_CHARS_MAX} and is_origin($) is not None"),
+    "code": "type($) is str and is_code($) is not None",
+    "text": "type($) is str and is_text($) is not None",
+    "string": "type($) is str",
+    "free": f"type($) is str and len($) <= {FREE_CHARS_MAX}",
+    "b64": "type($) is str and is_base64($) is not None",
 }

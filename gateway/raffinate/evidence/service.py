@@ -6,6 +6,7 @@ fails its outcome is unknown, so everything is loaded again by the path that a s
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raffinate_wire import statement as wire
@@ -76,6 +77,7 @@ class EvidenceService:
         self._status: dict[str, Status] = {}
         self._stale = False
         self._now_ms = now_ms
+        self._receipt_topics = {name: self._topic(name, topics.RECEIPT) for name in plant.nodes}
         self._load()
         self._snapshot = self._view()
 
@@ -193,7 +195,7 @@ class EvidenceService:
             self._intake.keys[authority] = self._intake.by_id[1] = key
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
         self._given: dict[str, int] = {}
-        self._recent: dict[str, list[tuple[int, int]]] = {}
+        self._recent: dict[str, deque[tuple[int, int]]] = {}
         self._stale = False
 
     def _fresh(self) -> None:
@@ -330,15 +332,15 @@ class EvidenceService:
         if not wanted:
             return []
         maker = ReceiptMaker(self._log)
-        found = []
+        size, given, found = maker.size, self._given, []
         for key, seq, index in wanted:
-            old = min(self._given.get(key.keyid, self._seen(key)), maker.size)
-            data = maker.receipt(key.keyid, seq, index, old)
-            self._given[key.keyid] = maker.size
-            recent = self._recent.setdefault(key.keyid, [])
-            recent.append((seq, index))
-            del recent[:-RECENT_RECEIPTS_MAX]
-            found.append(Outgoing(self._topic(key.name, topics.RECEIPT), data))
+            keyid = key.keyid
+            if keyid not in given:
+                given[keyid] = min(self._seen(key), size)
+            data = maker.receipt(keyid, seq, index, given[keyid])
+            given[keyid] = size
+            self._recent.setdefault(keyid, deque(maxlen=RECENT_RECEIPTS_MAX)).append((seq, index))
+            found.append(Outgoing(self._receipt_topics[key.name], data))
         return found
 
     def _receipts_again(self, key: Key, seen_size: int) -> list[Outgoing]:
@@ -351,7 +353,7 @@ class EvidenceService:
             return []
         self._given[key.keyid] = seen_size
         missed = [(key, seq, at) for seq, at in self._recent.get(key.keyid, ()) if at >= seen_size]
-        self._recent[key.keyid] = []
+        self._recent.pop(key.keyid, None)
         return self._make_receipts(missed)
 
     def _state_finding(self, key: Key, code: str, detail: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class InclusionProver:
     def __init__(self, read: NodeReader, size: int) -> None:
         self._read = read
         self._peaks = peaks(0, size)
+        self._text: dict[tuple[int, int], bytes] = {}
         hashes = [read(level, index) for level, index in self._peaks]
         self._left = hashes
         self._right: list[bytes | None] = [None] * len(hashes)
@@ -50,20 +52,39 @@ class InclusionProver:
 
     def path(self, index: int) -> list[bytes]:
         """Sibling hashes from the leaf upwards. Raises ProofError beyond the tree."""
+        place = self._peak(index)
+        height, read = self._peaks[place][0], self._read
+        found = [read(level, (index >> level) ^ 1) for level in range(height)]
+        return found + self._above(place)
+
+    def lines(self, index: int) -> bytes:
+        """`path` as base64 lines; what neighbours share is made once."""
+        place = self._peak(index)
+        return self._climb(0, index, self._peaks[place][0], place)
+
+    def _peak(self, index: int) -> int:
         if not 0 <= index < self.size:
             raise ProofError(f"leaf {index} is not in a tree of {self.size}")
-        place = 0
-        while True:
-            height, position = self._peaks[place]
+        for place, (height, position) in enumerate(self._peaks):
             if index < (position + 1) << height:
-                break
-            place += 1
-        read = self._read
-        found = [read(level, (index >> level) ^ 1) for level in range(height)]
+                return place
+        raise AssertionError("the peaks cover the tree")
+
+    def _above(self, place: int) -> list[bytes]:
         right = self._right[place]
-        if right is not None:
-            found.append(right)
-        found.extend(self._left[place - 1 :: -1] if place else ())
+        found = [] if right is None else [right]
+        return found + (self._left[place - 1 :: -1] if place else [])
+
+    def _climb(self, level: int, index: int, height: int, place: int) -> bytes:
+        found = self._text.get((level, index))
+        if found is None:
+            if level == height:
+                found = b"".join(b2a_base64(value) for value in self._above(place))
+            else:
+                found = b2a_base64(self._read(level, index ^ 1)) + self._climb(
+                    level + 1, index >> 1, height, place
+                )
+            self._text[level, index] = found
         return found
 
 
