@@ -69,7 +69,8 @@ async def open_stream(host: str, port: int) -> Stream:
     except BaseException:
         sock.close()
         raise
-    stream = asyncio.stream.Stream(sock)  # type: ignore[attr-defined]
+    # MicroPython's StreamReader is a stream both ways over any socket.
+    stream: Any = asyncio.StreamReader(sock)  # type: ignore[arg-type]
     return Stream(stream, stream)
 
 

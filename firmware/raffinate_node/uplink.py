@@ -161,14 +161,13 @@ class Uplink:
         self._status_due = False
         self._nonce: str | None = None
         self._asked_up_ms: int | None = None
-        self._answered = False
         self._ask_up_ms = 0
         self._ask_again_ms = ASK_AGAIN_MS_MIN
         self._epoch: int | None = None
         self._reason = ""
         self.on_identify: Callable[[], None] | None = None
         self.counters = Counters()
-        self.link = Link(hal, names["broker"], f"{site}.{node}", self, link_limits)
+        self.link = Link(hal, names["broker"], f"{site}_{node}", self, link_limits)
 
     async def run_link(self, beat: "Callable[[], None]") -> None:
         """Keep the session, for ever."""
@@ -274,8 +273,8 @@ class Uplink:
         self.counters.acks += 1
         self._outbox.on_ack(ack)
         if ack.epoch != self._epoch:
-            # Another run of the gateway: what it was asked before may never be answered.
-            if self._epoch is not None or not self._answered:
+            # Another run of the gateway: what the last one was asked may never be answered.
+            if not self._is_asking():
                 self.ask()
             self._epoch = ack.epoch
         self.link.wake()
@@ -293,7 +292,6 @@ class Uplink:
         self.counters.resumes += 1
         now_ms = self._clock.up_ms()
         if now_ms - asked_up_ms <= ANSWER_MS_MAX:
-            self._answered = True
             self._ask_again_ms = ASK_AGAIN_MS_MIN
             self._ask_up_ms = now_ms + ASK_MS
             if not self._clock.accept(resume.time_ms, asked_up_ms):
@@ -325,6 +323,10 @@ class Uplink:
             self.on_identify()
 
     # What goes out
+
+    def _is_asking(self) -> bool:
+        asked_up_ms = self._asked_up_ms
+        return asked_up_ms is not None and self._clock.up_ms() - asked_up_ms <= ANSWER_MS_MAX
 
     def _make_status(self) -> None:
         """A status with a new nonce; unanswered it is asked again, later each time."""
