@@ -90,6 +90,11 @@ class Bus:
         """Whether a node is connected now."""
         return self._connection is not None
 
+    @property
+    def stages(self) -> list[str]:
+        """The stages this node serves."""
+        return list(self.board.setters)
+
     def __enter__(self) -> Self:
         return self
 

@@ -19,6 +19,8 @@ ENROL_PREFIX = "enrol-code "
 ERROR_PREFIX = "error "
 # 64-bit words; what the heap goal of a board is measured with is `160K`.
 HEAP_DEFAULT = "1M"
+# A node that resets itself ends with this; the rig starts it again.
+RESET_EXIT_CODE = 3
 LOG_BYTES_MAX = 4 << 20
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
@@ -54,8 +56,9 @@ class NodeProcess:
         self.log = log or flash.with_name(f"{flash.name}.log")
         self._heap = heap
         self._program: Program | None = None
-        self._read_bytes = 0
-        self._start_bytes = 0
+        # an earlier rig's lines in the same log are no news
+        self._read_bytes = self.log.stat().st_size if self.log.exists() else 0
+        self._start_bytes = self._read_bytes
         self._env = {key: value for key, value in os.environ.items() if key in PASSED_ON} | {
             # .frozen holds asyncio
             "MICROPYPATH": f".frozen:{firmware}",
@@ -83,8 +86,13 @@ class NodeProcess:
             raise ProcessError(f"node {self.name} was not started")
         return self._program.pid
 
-    def start(self) -> None:
-        """Power on. The flash must hold node.json."""
+    @property
+    def exit_code(self) -> int | None:
+        """How the last process ended, None while it runs."""
+        return self._program.exit_code if self._program is not None else None
+
+    def start(self, cause: str = "power-on") -> None:
+        """Power on, with the reset cause the node will read. The flash must hold node.json."""
         if self.running:
             raise ProcessError(f"node {self.name} runs already (process {self.pid})")
         if not (self.flash / "node.json").exists():
@@ -96,7 +104,9 @@ class NodeProcess:
         # through the interpreter: a script's first line has no room for a long path
         arguments: list[str | Path] = [sys.executable, find_tool("micropython")]
         arguments += ["-X", f"heapsize={self._heap}", "-m", "raffinate_node.main"]
-        self._program = Program(arguments, self.log, env=self._env, cwd=self.flash)
+        self._program = Program(
+            arguments, self.log, env=self._env | {"RAFFINATE_RESET_CAUSE": cause}, cwd=self.flash
+        )
 
     def kill(self) -> None:
         """Power off without warning (kill -9)."""
@@ -141,6 +151,8 @@ class NodeProcess:
 
     def new_lines(self) -> list[ConsoleLine]:
         """Console lines since the last call, whole ones only."""
+        if not self.log.exists():
+            return []
         with self.log.open("rb") as log:
             log.seek(self._read_bytes)
             content = log.read()

@@ -137,6 +137,11 @@ class Program:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """The status it ended with (negative: the signal), None while it runs."""
+        return self._process.poll()
+
     def tail(self) -> str:
         """The last lines of its output."""
         with self.log.open(encoding="utf-8", errors="replace") as lines:

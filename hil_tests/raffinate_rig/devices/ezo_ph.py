@@ -47,6 +47,13 @@ class EzoPh(Ezo):
         slope = NERNST_MV_K * (self.temp_c + KELVIN) * self.probe_slope_pct / 100.0
         return self.probe_offset_mv - slope * (self.ph - 7.0)
 
+    def calibrated_with(self, slope_pct: float, offset_mv: float) -> None:
+        """Give the electrode this slope and offset, and the chip the calibration that fits."""
+        self.probe_slope_pct, self.probe_offset_mv = slope_pct, offset_mv
+        self._mid = (offset_mv, 7.0)
+        self._slopes_pct = {"low": slope_pct, "high": slope_pct}
+        self._calibrated = {"mid", "low", "high"}
+
     def _reading(self) -> str:
         mid_mv, mid_ph = self._mid or (0.0, 7.0)
         delta_mv = self.electrode_mv() - mid_mv
