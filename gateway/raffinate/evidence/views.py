@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FINDINGS_SHOWN_MAX = 16
 _STALE_STATEMENTS = 3
+_STATES = ("compliant", "grace", "start-inhibit", "orderly-stop-requested")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -164,23 +165,23 @@ def _state(
     said: str | None,
     now_ms: int,
 ) -> tuple[str, str]:
-    """(state, reason): the node's word while it is fresh, else what the permit's dates say."""
+    """(state, reason): the later of what the node said and what the permit's dates say."""
     if key is None:
         return "unknown", "its node's key is not enrolled: `raffinate node enrol NODE CODE`"
     if permit is None:
         state = "start-inhibit" if use is not None else "unknown"
         return said or state, "no licence in force, so no permit was given"
+    name = f"permit {permit['serial']} under licence {permit['licence']}"
     end_ms, grace_ms = permit["notAfterMs"], permit["graceMs"]
+    ended = f"{name} has ended" + ("" if licence else "; no licence is in force")
     if now_ms < end_ms:
-        return said or "compliant", f"permit {permit['serial']} under licence {permit['licence']}"
-    ended = f"permit {permit['serial']} under licence {permit['licence']} has ended"
-    if licence is None:
-        ended += "; no licence is in force"
-    if now_ms < end_ms + grace_ms:
-        return (
-            said or "grace",
-            f"{ended}; grace of {grace_ms // 1000} s runs",
-        )
-    stop = use is not None and use["run"]
-    state = "orderly-stop-requested" if stop else "start-inhibit"
-    return said or state, f"{ended}, its grace too: no start"
+        state, reason = "compliant", name
+    elif now_ms < end_ms + grace_ms:
+        state, reason = "grace", f"{ended}; grace of {grace_ms // 1000} s runs"
+    else:
+        stop = use is not None and use["run"]
+        state = "orderly-stop-requested" if stop else "start-inhibit"
+        reason = f"{ended}, its grace too: no start"
+    if said in _STATES and _STATES.index(said) > _STATES.index(state):
+        return said, f"{reason}; the node itself says {said}"
+    return state, reason
