@@ -8,7 +8,8 @@ from raffinate_wire.errors import WireError
 
 from raffinate_node import strict_json
 from raffinate_node.members import ConfigError, Members
-from raffinate_node.points import PointConfig, read_point
+from raffinate_node.points import read_point
+from raffinate_node.settings import Config, EquipmentConfig, PointConfig, StageConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,54 +27,6 @@ KEYS = ("log", "permit", "gateway", "authority")
 EZO_READING_MS = 900
 EZO_BUS_MS = 4
 SCAN_SPARE_MS = 40
-
-__all__ = ["Config", "ConfigError", "EquipmentConfig", "StageConfig", "load", "read_config"]
-
-
-class StageConfig:
-    """A stage: `id` and its points in the order of their frame records."""
-
-    def __init__(self, stage_id: str, points: "list[PointConfig]") -> None:
-        self.id = stage_id
-        self.points = points
-
-
-class EquipmentConfig:
-    """A licensed machine: descriptor digest (hex), pins (None: not wired), volume point or None."""
-
-    id: str
-    descriptor: str
-    run_pin: int
-    start_pin: "int | None"
-    bypass_pin: "int | None"
-    permissive_pin: int
-    volume: "str | None"
-    latching: bool
-
-
-class Config:
-    """node.json as values; `keys` are SPKI DER, `digest` and `calibration_digest` lowercase hex.
-
-    `broker` and `outbox` are dicts with the members of node.json; `i2c`, `spi` and `wifi` too.
-    """
-
-    site: str
-    node: str
-    log: str
-    broker: "dict[str, Any]"
-    keys: "dict[str, bytes]"
-    scan_ms: int
-    frame_scans: int
-    statement_s: int
-    outbox: "dict[str, Any]"
-    i2c: "list[dict[str, Any]]"
-    spi: "list[dict[str, Any]]"
-    wifi: "dict[str, Any] | None"
-    stages: "list[StageConfig]"
-    equipment: "list[EquipmentConfig]"
-    calibration: "dict[str, Any]"
-    digest: str
-    calibration_digest: str
 
 
 def load(path: str) -> Config:
@@ -297,7 +250,7 @@ def _check_wiring(config: Config) -> None:
                 raise ConfigError(
                     f"{key}.bus", f"there is no {kind} bus {bus}", f"Add it to {kind}"
                 )
-            for place in point.places():
+            for place in _places(point):
                 if place in taken:
                     problem = f"{taken[place]} is wired to the same place"
                     raise ConfigError(key, problem, "Give each sensor its own address or pin")
@@ -312,6 +265,16 @@ def _check_wiring(config: Config) -> None:
                 "Give the output a pin of its own",
             )
         taken[place] = f"equipment[{at}]"
+
+
+def _places(point: PointConfig) -> "list[tuple[Any, ...]]":
+    # Where a sensor is wired; no two may share a place.
+    options = point.options
+    if "pin" in options:
+        return [("pin", options["pin"])]
+    if "cs" in options:
+        return [("spi", options["bus"], options["cs"])]
+    return [("i2c", options["bus"], options["mux"], options["address"], options.get("channel"))]
 
 
 def _multiplexers(config: Config) -> "dict[tuple[Any, ...], str]":

@@ -2,36 +2,34 @@
 
 import hashlib
 
-from raffinate_wire.frame import ZERO_PREV, FrameBuilder
+from raffinate_wire.frame import FRAME_BYTES_MAX, ZERO_PREV, FrameBuilder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from raffinate_node.settings import Config
+
+
+# An upper bound of what one value, one scan and the frame's header need beside the names.
+VALUE_BYTES_MAX = 80
+SCAN_BYTES_MAX = 64
+HEADER_BYTES_MAX = 400
+
 
 class FrameWriter:
-    """Puts `frame_scans` scans into each frame; `evidence` may be None.
+    """Puts `frame_scans` scans into each frame and hands it to `sink(boot, seq, data, digest)`.
 
     A clock state that changes closes the frame before; a scan that does not fit is split at a
     stage.
     """
 
-    def __init__(
-        self,
-        site: str,
-        node: str,
-        key16: str,
-        boot: int,
-        frame_scans: int,
-        outbox: "Any",
-        evidence: "Any",
-    ) -> None:
+    def __init__(self, config: "Config", key16: str, boot: int, sink: "Any") -> None:
         self.boot = boot
         self.seq = 0
-        self._builder = FrameBuilder(site, node, key16)
-        self._frame_scans = frame_scans
-        self._outbox = outbox
-        self._evidence = evidence
+        self._builder = FrameBuilder(config.site, config.node, key16, _bytes_needed(config))
+        self._frame_scans = config.frame_scans
+        self._sink = sink
         self._prev = ZERO_PREV
         self._clock = ""
         self._open_scans = 0
@@ -70,9 +68,7 @@ class FrameWriter:
         self._open_scans = 0
         self.seq = seq + 1
         self._prev = digest
-        self._outbox.put_frame(self.boot, seq, data, digest)
-        if self._evidence is not None:
-            self._evidence.on_frame(self.boot, seq, digest)
+        self._sink(self.boot, seq, data, digest)
 
     def _start_scan(self) -> None:
         if self._open_scans:
@@ -82,3 +78,12 @@ class FrameWriter:
             self.close()
         self._builder.begin(self.boot, self.seq, self._prev, self._clock, self._bt_ms, self._up_ms)
         self._open_scans = 1
+
+
+def _bytes_needed(config: "Config") -> int:
+    # The buffer is as large as this node's frames get, not as a frame may be.
+    scan_bytes = SCAN_BYTES_MAX
+    for stage in config.stages:
+        for point in stage.points:
+            scan_bytes += VALUE_BYTES_MAX + len(stage.id) + len(point.name)
+    return min(FRAME_BYTES_MAX, HEADER_BYTES_MAX + config.frame_scans * scan_bytes)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from raffinate_node.config import Config
-    from raffinate_node.points import PointConfig
+    from raffinate_node.settings import Config, PointConfig
 
 
 class Instruments:

@@ -5,6 +5,7 @@ from raffinate_wire.errors import WireError
 
 from raffinate_node.drivers.ads1115 import LOOP_DELAY_MS
 from raffinate_node.drivers.pulse import WINDOW_MS
+from raffinate_node.settings import PointConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,35 +16,6 @@ if TYPE_CHECKING:
 PIN_MAX = 255
 ANY = 1e9
 NAME_CHARS_MAX = 32
-
-
-class PointConfig:
-    """A point: name, driver, wire unit, decimals sent, limits (low, high) or None, options."""
-
-    def __init__(
-        self,
-        name: str,
-        driver: str,
-        unit: str,
-        decimals: int,
-        limits: "tuple[float, float] | None",
-        options: "dict[str, Any]",
-    ) -> None:
-        self.name = name
-        self.driver = driver
-        self.unit = unit
-        self.decimals = decimals
-        self.limits = limits
-        self.options = options
-
-    def places(self) -> "list[tuple[Any, ...]]":
-        """Where the sensor is wired; no two points may share a place."""
-        options = self.options
-        if "pin" in options:
-            return [("pin", options["pin"])]
-        if "cs" in options:
-            return [("spi", options["bus"], options["cs"])]
-        return [("i2c", options["bus"], options["mux"], options["address"], options.get("channel"))]
 
 
 def read_point(members: "Members") -> PointConfig:

@@ -1,6 +1,6 @@
 """TI ADS1115, single-shot, reading 4-20 mA loops through a shunt (data sheet SBAS444)."""
 
-from raffinate_node import calibration, quality
+from raffinate_node import conversion, quality
 from raffinate_node.drivers import IN_TURN, NOT_YET
 from raffinate_node.quality import Fault
 
@@ -74,13 +74,13 @@ class LoopInput:
         """Nothing to start afresh: every scan writes the whole configuration."""
 
     def _judged(self, current_ma: float) -> float:
-        state = calibration.loop_state(current_ma)
+        state = conversion.loop_state(current_ma)
         if state is None or state[0] != "F":
             self._failing_since_ms = None
         elif self._failing_since_ms is None:
             self._failing_since_ms = self._up_ms()
         if state is None:
-            return calibration.loop_value(current_ma, self._low, self._high)
+            return conversion.loop_value(current_ma, self._low, self._high)
         if state[0] == "F" and self._up_ms() - (self._failing_since_ms or 0) < self._delay_ms:
             state = "S" + state[1:]
         raise Fault(state)

@@ -6,7 +6,7 @@ every interruption the driver first spends scans on its setup commands, once an 
 the electrode's health; such a scan has no value.
 """
 
-from raffinate_node import calibration, quality
+from raffinate_node import conversion, quality
 from raffinate_node.drivers import NOT_YET, NOTHING, TOGETHER
 from raffinate_node.quality import Fault
 
@@ -168,7 +168,7 @@ class EzoPh(Ezo):
             self._ready = False
             raise Fault(quality.GARBLED)
         offset_mv = decimal(parts[3]) if len(parts) == 4 else 0.0
-        self.health = calibration.judge_electrode(decimal(parts[1]), decimal(parts[2]), offset_mv)
+        self.health = conversion.judge_electrode(decimal(parts[1]), decimal(parts[2]), offset_mv)
 
 
 class EzoEc(Ezo):
@@ -207,7 +207,7 @@ class EzoEc(Ezo):
             raise Fault(quality.OPEN)
         if us_cm >= US_CM_MAX:
             raise Fault(quality.SHORT)
-        return calibration.kappa25(us_cm * S_M_PER_US_CM, self._temp_c, self._alpha_pct_k)
+        return conversion.kappa25(us_cm * S_M_PER_US_CM, self._temp_c, self._alpha_pct_k)
 
     def _learn(self, command: str, text: "str | None") -> None:
         if text is None:

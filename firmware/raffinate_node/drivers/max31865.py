@@ -1,6 +1,6 @@
 """Maxim MAX31865 with a platinum resistor, converting continuously (data sheet 19-6478)."""
 
-from raffinate_node import calibration, quality
+from raffinate_node import conversion, quality
 from raffinate_node.drivers import AT_ONCE, NOTHING
 from raffinate_node.quality import Fault
 
@@ -65,7 +65,7 @@ class Rtd:
             # Its causes are a cut force or sense lead (bits 3 to 5) or an unset threshold.
             raise Fault(quality.OPEN)
         try:
-            return calibration.rtd_temp_c(code * self._rref_ohm / _FULL_SCALE, self._r0_ohm)
+            return conversion.rtd_temp_c(code * self._rref_ohm / _FULL_SCALE, self._r0_ohm)
         except ValueError:
             raise Fault(quality.OPEN) from None
 

@@ -1,6 +1,6 @@
 """Flow meters with a pulse output, counted by hardware."""
 
-from raffinate_node import calibration, quality
+from raffinate_node import conversion, quality
 from raffinate_node.drivers import AT_ONCE, NOTHING
 from raffinate_node.quality import Fault
 
@@ -54,7 +54,7 @@ class PulseFlow:
         elapsed_ms = now_ms - self._times[since]
         if elapsed_ms <= 0:
             return NOTHING
-        return calibration.pulse_flow(total - self._counts[since], elapsed_ms, self._pulses_per_l)
+        return conversion.pulse_flow(total - self._counts[since], elapsed_ms, self._pulses_per_l)
 
     def _since(self, total: int, now_ms: int) -> int:
         for at in range(len(self._times) - 2, 0, -1):

@@ -18,7 +18,7 @@ _CHUNK_BYTES = 512
 def firmware_digest() -> str:
     """Return SHA-256 in hex over the version and the packages' files, sorted by path.
 
-    Each file counts as its path, a newline and its own SHA-256; frozen modules count by the version.
+    Each file counts as its path, a newline and its own SHA-256; frozen modules by the version.
     """
     whole = hashlib.sha256(sys.version.encode())
     for package in PACKAGES:
