@@ -102,7 +102,7 @@ def open_steps(
     payload_type: "str | None" = None,
     bytes_max: int = ENVELOPE_BYTES_MAX,
 ) -> "Generator[None, None, Envelope]":
-    """open_envelope in slices: a generator that returns the envelope."""
+    """Do open_envelope in slices: a generator that returns the envelope."""
     envelope = parse_envelope(data, bytes_max)
     point = p256.as_key(key)
     x, y = p256.point_of(point)

@@ -50,7 +50,10 @@ def check_nonce(text: str) -> str:
 
 
 def check_origin(text: str) -> str:
-    """Return a log origin `<domain>/raffinate/<site>`, at most 100 characters; raise `bad-origin`."""
+    """Return a log origin `<domain>/raffinate/<site>` of at most 100 characters.
+
+    Raises `bad-origin`, or `bad-id` for the site.
+    """
     parts = text.split("/") if isinstance(text, str) else []
     if len(parts) != 3 or parts[1] != "raffinate" or len(text) > ORIGIN_CHARS_MAX:
         raise WireError("bad-origin", f"a log origin reads <domain>/raffinate/<site>, not {text!r}")
@@ -63,7 +66,10 @@ def check_origin(text: str) -> str:
 
 
 def check_text(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
-    """Return a string a node may write: printable ASCII without `"` and backslash; raise `bad-text`."""
+    """Return a string a node may write: printable ASCII without `"` and backslash.
+
+    Raises `bad-text`.
+    """
     if not isinstance(text, str) or len(text) > chars_max:
         raise WireError("bad-text", f"a text of at most {chars_max} characters is expected")
     for char in text:

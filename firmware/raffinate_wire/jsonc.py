@@ -91,7 +91,7 @@ class Obj:
 
 
 def parse(data: bytes, depth_max: int = DEPTH_MAX) -> "Any":
-    """Return Obj, list, str, int, Num, bool or None; raise WireError for all that is not canonical."""
+    """Return Obj, list, str, int, Num, bool or None; raise WireError."""
     reader = _Reader(data)
     value = reader.value(depth_max)
     if reader.at != len(data):
@@ -145,7 +145,7 @@ def number(mantissa: int, decimals: int, digits_max: int = DIGITS_MAX) -> str:
 
 
 def check_digits(mantissa: int, decimals: int, digits_max: int) -> None:
-    """Raise `bad-number` for more than digits_max significant digits, or below 0.00001 but not 0."""
+    """Raise `bad-number` above digits_max significant digits, or below 0.00001 but not 0."""
     magnitude = abs(mantissa)
     if magnitude and magnitude * 10**TINY_DECIMALS < 10**decimals:
         raise WireError("bad-number", "a number below 0.00001 is written as 0")

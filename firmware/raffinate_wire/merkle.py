@@ -32,11 +32,12 @@ def root_of(leaf_hashes: "list[bytes]") -> bytes:
     """Return the root over a list of leaf hashes."""
     # One hash a level: the roots of the full subtrees on the left, largest first.
     stack: "list[bytes]" = []
-    for count, leaf in enumerate(leaf_hashes):
+    for index, leaf in enumerate(leaf_hashes):
         node = leaf
-        while count & 1:
+        full = index
+        while full & 1:
             node = node_hash(stack.pop(), node)
-            count >>= 1
+            full >>= 1
         stack.append(node)
     if not stack:
         return empty_root()
@@ -91,11 +92,20 @@ def verify_consistency(
     while at & 1:
         at >>= 1
         last >>= 1
-    rest = list(proof) if at else [old_root] + list(proof)  # noqa: RUF005 - no such syntax on boards
+    rest = list(proof)
+    if not at:
+        rest.insert(0, old_root)
     if not rest:
         raise WireError("bad-proof", "the consistency proof is too short")
-    old = new = rest[0]
-    for node in rest[1:]:
+    old, new, last = _fold(at, last, rest)
+    if last or old != old_root or new != new_root:
+        raise WireError("bad-proof", "the consistency proof does not lead to both roots")
+
+
+def _fold(at: int, last: int, nodes: "list[bytes]") -> "tuple[bytes, bytes, int]":
+    # Both roots that the nodes lead to, and what of the new tree's height they leave over.
+    old = new = nodes[0]
+    for node in nodes[1:]:
         if not last:
             raise WireError("bad-proof", "the consistency proof is too long")
         if at & 1 or at == last:
@@ -108,13 +118,12 @@ def verify_consistency(
             new = node_hash(new, node)
         at >>= 1
         last >>= 1
-    if last or old != old_root or new != new_root:
-        raise WireError("bad-proof", "the consistency proof does not lead to both roots")
+    return old, new, last
 
 
 def _check_hashes(proof: "list[bytes]", *hashes: bytes) -> None:
     if len(proof) > PROOF_HASHES_MAX:
         raise WireError("bad-proof", f"a proof has at most {PROOF_HASHES_MAX} hashes")
-    for value in list(proof) + list(hashes):  # noqa: RUF005 - no such syntax on boards
+    for value in list(hashes) + proof:
         if len(value) != HASH_BYTES:
             raise WireError("bad-proof", "a hash has 32 bytes")

@@ -117,7 +117,7 @@ def verify_note_p256(data: bytes, name: str, key: "Any") -> Note:
 
 
 def verify_note_p256_steps(data: bytes, name: str, key: "Any") -> "Generator[None, None, Note]":
-    """verify_note_p256 in slices."""
+    """Do verify_note_p256 in slices."""
     note = parse_note(data)
     key = p256.as_key(key)
     x, y = p256.point_of(key)

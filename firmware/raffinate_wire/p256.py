@@ -51,7 +51,7 @@ def public_key(d: int) -> "tuple[int, int]":
 
 
 def public_key_steps(d: int) -> "Generator[None, None, Affine]":
-    """public_key in slices."""
+    """Do public_key in slices."""
     _check_private(d)
     product = yield from curve.sum_steps([curve.CombLane(curve.BASE, d)])
     return (yield from curve.affine_steps([product]))[0]
@@ -98,7 +98,7 @@ def sign(d: int, digest: bytes) -> bytes:
 
 
 def sign_steps(d: int, digest: bytes) -> "Generator[None, None, bytes]":
-    """sign in slices."""
+    """Sign in slices."""
     _check_private(d)
     e = _check_digest(digest)
     nonces = Nonces(d, digest)
@@ -120,7 +120,7 @@ def verify(key: "Any", digest: bytes, sig: bytes) -> None:
 
 
 def verify_steps(key: "Any", digest: bytes, sig: bytes) -> "Generator[None, None, None]":
-    """verify in slices."""
+    """Verify in slices."""
     key = as_key(key)
     e = _check_digest(digest)
     r, s = p256_der.split_signature(sig)
@@ -147,7 +147,7 @@ def verify_steps(key: "Any", digest: bytes, sig: bytes) -> "Generator[None, None
 
 
 def table_steps(key: "Any" = None) -> "Generator[None, None, Key | None]":
-    """prepare_steps for a key; the base point's table is part of the program and needs no building."""
+    """Do prepare_steps for a key; the base point's own table is part of the program."""
     if key is None:
         return None
     return (yield from prepare_steps(key))

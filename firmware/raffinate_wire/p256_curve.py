@@ -149,7 +149,7 @@ def odd_multiples_steps(point: "Affine") -> "Generator[None, None, list[Affine]]
     for _ in range((1 << _NAF_BITS - 2) - 1):
         multiple = add(multiple, twice)
         multiples.append(multiple)
-    return [point] + (yield from affine_steps(multiples))  # noqa: RUF005 - no such syntax on boards
+    return [point] + (yield from affine_steps(multiples))
 
 
 def table_steps(point: "Affine", teeth: int = KEY_TEETH) -> "Generator[None, None, Table]":
@@ -169,7 +169,7 @@ def table_steps(point: "Affine", teeth: int = KEY_TEETH) -> "Generator[None, Non
         top = tops[tooth]
         sums.append((top[0], top[1], 1))
         for index in range((1 << tooth) - 1):
-            sums.append(add(sums[index], top))  # noqa: PERF401 - the list grows under itself
+            sums.append(add(sums[index], top))
         yield
     entries = yield from affine_steps(sums)
     return Table(

@@ -1,13 +1,12 @@
 """The two DER forms of P-256: SubjectPublicKeyInfo, and the signature's two integers (SEC 1)."""
 
+from binascii import unhexlify
+
 from raffinate_wire.errors import WireError
 
 SPKI_BYTES = 91
 
-_SPKI_HEAD = bytes(
-    (0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01)
-    + (0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04)
-)
+_SPKI_HEAD = unhexlify("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 
 
 def format_spki(x: int, y: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The members all statements share, and the predicates that nodes sign. record.py reads the notation."""
+"""The members all statements share, and the predicates that nodes sign (notation: record.py)."""
 
 COMMON = (
     "v:uint log:origin site:id node:signer keyid:keyid seq:positive prev:digest boot:uint? "

@@ -106,7 +106,7 @@ def check_receipt_steps(
     seen_size: int,
     seen_root: bytes,
 ) -> "Generator[None, None, tuple[int, bytes]]":
-    """check_receipt in slices. The cheap checks come first, the signature last."""
+    """Do check_receipt in slices. The cheap checks come first, the signature last."""
     if receipt.old != seen_size:
         raise WireError("wrong-old", f"the receipt starts at {receipt.old}, not at {seen_size}")
     head = note.parse_checkpoint(note.parse_note(receipt.checkpoint_note).text)

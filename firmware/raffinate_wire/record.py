@@ -1,9 +1,9 @@
 """Objects with a fixed order of members, described by one line of text each.
 
 A schema reads `name:kind name:kind ...`. A kind is a scalar of this module (`uint`, `id`, ...),
-words to choose from (`a|b|c`, `=a`), or the name of another schema in `records`; `*4` after it makes a
-list of at most 4, and `?` at the end allows null. Lines of text, because a board's heap would not
-like the same in nested tuples.
+words to choose from (`a|b`, `=a`), or the name of another schema in `records`. `*4` after it makes
+a list of at most 4, and `?` at the end allows null. Lines of text, because a board's heap would
+not like the same in nested tuples.
 """
 
 from raffinate_wire import b64, ids, jsonc
@@ -86,9 +86,10 @@ def _write_value(kind: str, value: "Any", records: "dict[str, str]") -> str:
         return "[" + ",".join([_write_value(kind, item, records) for item in value]) + "]"
     if kind in records:
         return write(records[kind], value, records)
-    if kind == "b64":
-        return '"' + b64.encode(value) + '"'
-    value = _check(kind, value)
+    return _write_scalar(b64.encode(value) if kind == "b64" else _check(kind, value))
+
+
+def _write_scalar(value: "str | int") -> str:
     if isinstance(value, str):
         return jsonc.text(value)
     if value is True or value is False:

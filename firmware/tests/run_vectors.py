@@ -1,4 +1,4 @@
-"""Runs docs/formats/vectors on CPython and on MicroPython: python run_vectors.py <folder> [name...].
+"""Runs docs/formats/vectors, on CPython and on MicroPython: run_vectors.py <folder> [name...].
 
 Prints one line a file, `frame 31 cases`, and one line a failure, `FAIL frame/<case>: ...`.
 """

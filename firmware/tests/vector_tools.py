@@ -1,4 +1,4 @@
-"""Cases for the vector files, made without raffinate_wire: Python's json, cryptography, RFC texts."""
+"""Cases for the vector files, made by Python's json, cryptography and the RFCs' definitions."""
 
 import base64
 import hashlib
