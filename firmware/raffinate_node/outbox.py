@@ -149,7 +149,6 @@ class Outbox:
         self._spill_ring()
         if not self._ring.count:
             self._statements.note_clean((self._boot, self._next_seq))
-        self._spill.close_reader()
 
     # What the link takes out
 

@@ -79,10 +79,11 @@ class Lost:
             unstated, at_boot, at_seq = struct.unpack(LOST, data)
         if unstated:
             self.since = (at_boot, at_seq)
-        elif not is_clean:
-            self.since = known
-            if at_boot and (known is None or known < (at_boot, at_seq)):
-                self.since = (at_boot, at_seq)
+        else:
+            began = (at_boot, at_seq) if at_boot else None
+            ended = is_clean and known is not None and (began is None or known >= began)
+            if not ended:
+                self.since = began if known is None or (began or known) > known else known
         self._save()
 
     def stated(self) -> None:

@@ -38,7 +38,6 @@ class Spill:
         self._open: Segment | None = None
         self._indexed: Segment | None = None
         self._index: list[tuple[int, int, int]] = []
-        self._file: Any = None
         self.segments: list[Segment] = []
         for name in store.names(folder):
             if name[:1] == "f":
@@ -51,7 +50,7 @@ class Spill:
         """
         segment = self._open
         if segment is self._indexed:
-            self.close_reader()
+            self._forget_index()
         if segment is None or segment.boot != boot or segment.size >= self._segment_bytes:
             segment = Segment(f"{self._folder}/f{self._next_no:07d}", boot, frames[0][0])
             self._next_no += 1
@@ -72,7 +71,7 @@ class Spill:
     def remove(self, segment: Segment) -> None:
         """Remove a segment and its file."""
         if self._indexed is segment:
-            self.close_reader()
+            self._forget_index()
         if self._open is segment:
             self._open = None
         self.segments.remove(segment)
@@ -98,10 +97,9 @@ class Spill:
         found = self._locate(boot, seq)
         if found is None:
             return 0
-        if self._file is None and self._indexed is not None:
-            self._file = open(self._store.path(self._indexed.path), "rb")  # noqa: SIM115
-        self._file.seek(found[0] + DIGEST_BYTES + offset)
-        return self._file.readinto(view) or 0
+        with open(self._store.path(found[2]), "rb") as file:
+            file.seek(found[0] + DIGEST_BYTES + offset)
+            return file.readinto(view) or 0
 
     def head_of(self, segment: Segment) -> bytes:
         """The digest of a segment's last frame."""
@@ -109,14 +107,6 @@ class Spill:
         with open(self._store.path(segment.path), "rb") as file:
             file.seek(frames[-1][1])
             return file.read(DIGEST_BYTES)
-
-    def close_reader(self) -> None:
-        """Let go of the file and the index that reading keeps."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._indexed = None
-        self._index = []
 
     def _load(self, name: str) -> None:
         path = f"{self._folder}/{name}"
@@ -138,20 +128,25 @@ class Spill:
     def _frames(self, segment: Segment) -> "list[tuple[int, int, int]]":
         """(seq, offset, length) of each frame of a segment."""
         if self._indexed is not segment:
-            self.close_reader()
+            self._forget_index()
             for _, _, seq, offset, length in self._store.records(segment.path):
                 self._index.append((seq, offset, length))
             self._indexed = segment
         return self._index
 
-    def _locate(self, boot: int, seq: int) -> "tuple[int, int] | None":
+    def _locate(self, boot: int, seq: int) -> "tuple[int, int, str] | None":
+        """(offset of the body, its length, path) of a frame."""
         for segment in self.segments:
             if segment.boot != boot or not segment.first <= seq <= segment.last:
                 continue
             for at_seq, offset, length in self._frames(segment):
                 if at_seq == seq:
-                    return offset, length
+                    return offset, length, segment.path
         return None
+
+    def _forget_index(self) -> None:
+        self._indexed = None
+        self._index = []
 
 
 def blocks_bytes(size: int) -> int:

@@ -139,7 +139,7 @@ class Store:
                 head = file.read(RECORD_HEAD_BYTES)
                 if head is None or len(head) != RECORD_HEAD_BYTES:
                     return
-                kind, _, length, a, b = struct.unpack(RECORD_HEAD, head)
+                kind, _, length, a, b = struct.unpack(RECORD_HEAD, head[:12])
                 crc = crc32(head[:12])
                 left = length
                 while left:

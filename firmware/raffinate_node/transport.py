@@ -70,7 +70,7 @@ async def open_stream(host: str, port: int) -> Stream:
         sock.close()
         raise
     # MicroPython's StreamReader is a stream both ways over any socket.
-    stream: Any = asyncio.StreamReader(sock)  # type: ignore[arg-type]
+    stream: Any = asyncio.StreamReader(sock)
     return Stream(stream, stream)
 
 

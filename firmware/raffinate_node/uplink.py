@@ -274,7 +274,8 @@ class Uplink:
         self._outbox.on_ack(ack)
         if ack.epoch != self._epoch:
             # Another run of the gateway: what the last one was asked may never be answered.
-            if not self._is_asking():
+            is_first = self._epoch is None and self._clock.state() != "U"
+            if not is_first and not self._is_asking():
                 self.ask()
             self._epoch = ack.epoch
         self.link.wake()

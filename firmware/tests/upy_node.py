@@ -34,7 +34,7 @@ class Evidence:
     def seen(self):
         return (0, b"")
 
-    def on_resume(self, resume):
+    def on_resume(self, _):
         self.resumed += 1
 
     def on_receipt(self, data):
@@ -85,7 +85,7 @@ async def main(port, flash, boot, frames, period_ms, arguments):
     uplink = Uplink(hal, names, link_limits, outbox, clock, evidence, boot)
     gaps = []
 
-    def on_overflow(at_boot, first, last, head):
+    def on_overflow(at_boot, first, last, _):
         gaps.append((at_boot, first, last))
         print("gap", at_boot, first, last)
         return True
@@ -101,7 +101,6 @@ async def main(port, flash, boot, frames, period_ms, arguments):
         outbox.put_statement(boot * 1000 + number + 1, ("statement %d" % (number + 1)).encode())
     outbox.lost_stated()
     started = clock.up_ms()
-    heap = None
     seq = 0
     while clock.up_ms() - started < out["run_ms"]:
         if seq < frames:
@@ -109,9 +108,9 @@ async def main(port, flash, boot, frames, period_ms, arguments):
             outbox.put_frame(boot, seq, data, hashlib.sha256(data).digest())
             uplink.link.wake()
             seq += 1
-        if seq == frames and outbox.waiting()[:1] == (0,) and outbox.waiting()[3] == 0:
-            if outbox.waiting()[2] == 0 and uplink.link.is_up and clock.state() != "U":
-                break
+        is_empty = not any(outbox.waiting())
+        if seq == frames and is_empty and uplink.link.is_up and clock.state() != "U":
+            break
         await asyncio.sleep_ms(period_ms)
     supervisor.stop()
     await task
