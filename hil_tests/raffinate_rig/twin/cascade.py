@@ -4,6 +4,7 @@ Organic runs e01 -> e06 -> s01 -> s06 -> loaded tank -> t01 -> t04; aqueous runs
 liquor from s06 to e01, feed joining in the last extraction stage, strip acid from t04 to t01.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +55,8 @@ class Cascade:
         self._tank_s = design.settler_s / SETTLER_TANKS
         self.settlers = Settlers.sized(design, self.design_aqueous_l_s, self.design_organic_l_s)
         self.ln_ratio = self.guess = np.zeros(self.stages)
-        self._shapes = self._layout()
-        self.vector = np.zeros(sum(int(np.prod(shape)) for shape in self._shapes.values()))
+        self._layout = self._lay_out()
+        self.vector = np.zeros(self._layout[-1][1].stop)
         self.phases: Phases
         self.flows: Flows
 
@@ -107,8 +108,9 @@ class Cascade:
     def advance(self, dt_s: float, operation: Operation) -> None:
         """One step of Heun's method; dt_s well below the shortest lag."""
         operation = operation.pumped()
-        first = self._derivative(self.vector, operation)
-        second = self._derivative(self.vector + dt_s * first, operation)
+        first = self._derivative(self.vector, self.phases, operation)
+        ahead = self.vector + dt_s * first
+        second = self._derivative(ahead, self._equilibrate(self._views(ahead)["mixers"]), operation)
         self.vector += 0.5 * dt_s * (first + second)
         self.refresh(operation)
 
@@ -123,9 +125,10 @@ class Cascade:
     def _loaded_tank_l(self) -> float:
         return self.design.organic_l_h / SECONDS_PER_HOUR * self.design.loaded_tank_s
 
-    def _layout(self) -> dict[str, tuple[int, ...]]:
+    def _lay_out(self) -> list[tuple[str, slice, tuple[int, ...]]]:
+        """Name, place and shape of each part of the state vector."""
         stages, quantities = self.stages, self.quantities
-        return {
+        shapes = {
             "mixers": (stages, quantities),
             "aqueous": (stages, SETTLER_TANKS, quantities),
             "organic": (stages, SETTLER_TANKS, quantities),
@@ -135,14 +138,15 @@ class Cascade:
             "interface": (stages,),
             "surface": (stages,),
         }
+        layout, start = [], 0
+        for name, shape in shapes.items():
+            end = start + math.prod(shape)
+            layout.append((name, slice(start, end), shape))
+            start = end
+        return layout
 
     def _views(self, vector: Array) -> dict[str, Array]:
-        views, start = {}, 0
-        for name, shape in self._shapes.items():
-            size = int(np.prod(shape))
-            views[name] = vector[start : start + size].reshape(shape)
-            start += size
-        return views
+        return {name: vector[part].reshape(shape) for name, part, shape in self._layout}
 
     def _through_flows(self, operation: Operation) -> tuple[Array, Array]:
         """Both phases' flow through each stage at rest, L/s."""
@@ -234,12 +238,11 @@ class Cascade:
         )
         return Flows(aqueous_in * on, aqueous_out, organic_in * on, organic_out)
 
-    def _derivative(self, vector: Array, operation: Operation) -> Array:
+    def _derivative(self, vector: Array, phases: Phases, operation: Operation) -> Array:
         parts = self._views(vector)
         rates = np.zeros_like(vector)
         out = self._views(rates)
         flows = self._flows(parts, operation)
-        phases = self._equilibrate(parts["mixers"])
         aqueous, organic = conserved(phases, parts["mixers"][:, -1] / self.organic_l)
         into_aqueous, into_organic = self._inlets(parts, flows, operation)
         share = operation.efficiency[:, None]

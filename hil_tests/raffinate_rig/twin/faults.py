@@ -95,6 +95,10 @@ class Wear:
     inverted: Array
     crud: Array
 
+    def holds(self) -> bool:
+        """Tell whether a value is stuck anywhere."""
+        return bool((self.stuck_ph + self.stuck_flow + self.stuck_cond).any())
+
 
 def check(fault: str, stage: str | None, severity: float, stages: tuple[str, ...]) -> str | None:
     """Return the stage the fault strikes (None: the plant); raises ValueError naming the remedy."""

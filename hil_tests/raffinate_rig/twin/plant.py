@@ -18,6 +18,7 @@ from raffinate_rig.twin.sensors import (
     STREAM_PUMPS,
     Sensors,
     StageReading,
+    checked,
     random,
 )
 
@@ -66,12 +67,10 @@ class Plant:
         self.cascade = Cascade(design)
         if state is None:
             self.cascade.settle(self._operation())
+            self.sensors = Sensors(self.cascade, seed)
+            self.sensors.sense(self._tick, self._wear(), self._running_stages())
         else:
             self._load(state)
-        self.sensors = Sensors(self.cascade, seed)
-        if state is not None:
-            self.sensors.load(state["sensors"])
-        self._sense()
 
     def step(self, dt_s: float) -> None:
         """Advance by dt_s simulated seconds; raises ValueError on a negative or endless step."""
@@ -79,8 +78,9 @@ class Plant:
             raise ValueError(f"a step is a finite time of 0 s or more, not {dt_s}")
         self.time_s += dt_s
         # The margin keeps ten steps of 0.1 s as good as one of 1 s.
-        for _ in range(math.floor(self.time_s / TICK_S + 1e-6) - self._tick):
-            self._advance()
+        last = math.floor(self.time_s / TICK_S + 1e-6)
+        while self._tick < last:
+            self._advance(look=self._tick + 1 == last)
 
     def stage_ids(self) -> list[str]:
         """Stages in flow order of the organic: e01.., s01.., t01.."""
@@ -101,6 +101,11 @@ class Plant:
         """Temperature coefficient of the stage's liquor, as a configuration would have it."""
         self.design.section_of(stage)
         return float(self.sensors.alpha_pct_per_k()[self._index[stage]])
+
+    def efficiency(self, stage: str) -> float:
+        """Murphree efficiency of a stage as it is now."""
+        self.design.section_of(stage)
+        return float(self._operation().efficiency[self._index[stage]])
 
     def flows_l_h(self) -> dict[str, float]:
         """Pumped flows by their meters: feed, organic, base, scrub, strip."""
@@ -194,25 +199,30 @@ class Plant:
                 raise ValueError(
                     f"the saved plant has another {key}: start it anew, or with the old {key}"
                 )
-        self.time_s = float(state["time_s"])
-        self._tick = int(state["tick"])
-        self._injections = [Injection(**entry) for entry in state["injections"]]
-        self._running = {name: bool(state["running"][name]) for name in SECTIONS}
-        self._requested = {name: bool(state["requested"][name]) for name in SECTIONS}
-        self.cascade.vector[:] = state["vector"]
-        self.cascade.ln_ratio = np.array(state["guess"], dtype=np.float64)
-        self.cascade.refresh(self._operation())
+        try:
+            self.time_s = float(state["time_s"])
+            self._tick = int(state["tick"])
+            self._injections = [Injection(**entry) for entry in state["injections"]]
+            self._running = {name: bool(state["running"][name]) for name in SECTIONS}
+            self._requested = {name: bool(state["requested"][name]) for name in SECTIONS}
+            self.cascade.vector[:] = checked(state["vector"], self.cascade.vector.shape)
+            self.cascade.ln_ratio = checked(state["guess"], (self.cascade.stages,))
+            self.cascade.refresh(self._operation())
+            self.sensors = Sensors(self.cascade, self.seed)
+            self.sensors.load(state["sensors"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the saved plant is damaged ({error}): start it anew without it"
+            ) from error
 
-    def _advance(self) -> None:
+    def _advance(self, *, look: bool) -> None:
+        """One tick; sensors are read when someone can look or a value is to be held."""
         self._tick += 1
         self.cascade.advance(TICK_S, self._operation())
         worn = self._wear()
-        running = self._running_stages()
-        self.sensors.tick(TICK_S, self._tick * TICK_S, worn, running)
-        self.sensors.sense(self._tick, worn, running)
-
-    def _sense(self) -> None:
-        self.sensors.sense(self._tick, self._wear(), self._running_stages())
+        self.sensors.tick(TICK_S, self._tick * TICK_S, worn, self._running_stages())
+        if look or worn.holds():
+            self.sensors.sense(self._tick, worn, self._running_stages())
 
     def _active(self) -> list[Injection]:
         return [entry for entry in self._injections if entry.at_s <= self._tick * TICK_S]

@@ -4,7 +4,7 @@ pH electrode and conductivity cell sit in a side chamber that draws the aqueous 
 mixer; flow meters in the lines that leave the settler; the level gauge spans half its depth.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,14 @@ class StageReading:
 def random(seed: int, stream: int, count: int) -> np.random.Generator:
     """Return the random source number `count` of a stream: nothing to save, nothing to replay."""
     return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, count]))
+
+
+def checked(values: Any, shape: tuple[int, ...]) -> Array:
+    """Return saved numbers as an array of a known shape; raises TypeError or ValueError."""
+    array = np.array(values, dtype=np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"numbers of shape {array.shape} where {shape} finite ones belong")
+    return array
 
 
 class Sensors:
@@ -132,7 +140,7 @@ class Sensors:
         self.readings = [StageReading(*row) for row in rows.tolist()]
 
     def save(self) -> dict[str, Any]:
-        """Return the lags and the held values, JSON-able."""
+        """Return the lags, the held values and the readings, JSON-able."""
         return {
             "temp_c": self.temp_c.tolist(),
             "lagged_ph": self.lagged_ph.tolist(),
@@ -140,13 +148,19 @@ class Sensors:
                 [None if np.isnan(value) else value for value in row]
                 for row in self.frozen.tolist()
             ],
+            "readings": [list(astuple(reading)) for reading in self.readings],
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take over what `save` gave."""
-        self.temp_c = np.array(state["temp_c"], dtype=np.float64)
-        self.lagged_ph = np.array(state["lagged_ph"], dtype=np.float64)
-        self.frozen = np.array(state["frozen"], dtype=np.float64)
+        """Take over what `save` gave; raises KeyError, TypeError or ValueError on anything else."""
+        self.temp_c = checked(state["temp_c"], (self._count,))
+        self.lagged_ph = checked(state["lagged_ph"], (self._count,))
+        frozen = np.array(state["frozen"], dtype=np.float64)
+        if frozen.shape != self.frozen.shape:
+            raise ValueError(f"held values of shape {frozen.shape}, not {self.frozen.shape}")
+        self.frozen = frozen
+        readings = checked(state["readings"], self.frozen.shape)
+        self.readings = [StageReading(*row) for row in readings.tolist()]
 
     def _electrode_mv(self, wear: Wear, noise: Array, trouble: Array) -> Array:
         e_mv = electrode.potential_mv(
