@@ -267,6 +267,14 @@ def request_action(folder: Path, text: str) -> Action:
     return action
 
 
+def running_demo(folder: Path) -> str | None:
+    """The process id of the demo that runs over `folder` ("unknown" if unsaid); None without one."""
+    lock = folder / "rig" / "lock"
+    if not lock.exists() or not _lock_held(lock):
+        return None
+    return lock.read_text(encoding="ascii").strip() or "unknown"
+
+
 def node_configs(nodes: Path) -> dict[str, dict[str, Any]]:
     """The node.json of each folder below `nodes`; raises StageError."""
     found = {}
