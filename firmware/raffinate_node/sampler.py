@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LATE_MS_MAX = 200
 RETRY_MS = 10
 READY_MS_MAX = 250
+# For those that others wait for.
+TURN_MS_MAX = 30
 # A temperature so old still corrects another measurement; liquors change slowly.
 TEMP_HOLD_MS = 60_000
 
@@ -142,7 +144,7 @@ class Sampler:
 
     `begin_buses()` readies the buses for a scan. `on_start(up_ms)` runs with the scan's digital
     inputs and counters just read: meter and guard. `on_scan(stages, bt_ms, clock, up_ms)` makes the
-    frame. `sleep_ms` is a coroutine function.
+    frame. `sleep_ms` is a coroutine function, `tidy` collects the scan's garbage.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class Sampler:
         on_scan: "Callable[[list[Stage], int | None, str, int], None]",
         console: "Callable[[str], None]",
         sleep_ms: "Any" = aio.sleep_ms,
+        tidy: "Callable[[], Any]" = gc.collect,
     ) -> None:
         self.scans = 0
         self.missed = 0
@@ -167,6 +170,7 @@ class Sampler:
         self._on_scan = on_scan
         self._console = console
         self._sleep_ms = sleep_ms
+        self._tidy = tidy
         self._together = _of_phase(stages, TOGETHER)
         self._in_turn = _of_phase(stages, IN_TURN)
         self._at_once = _of_phase(stages, AT_ONCE)
@@ -206,7 +210,7 @@ class Sampler:
         await self._collect_together()
         self._on_scan(self._stages, bt_ms, state, up_ms)
         self.scans += 1
-        gc.collect()
+        self._tidy()
 
     async def _start_together(self) -> None:
         self._pending.clear()
@@ -220,7 +224,7 @@ class Sampler:
             if not self._guarded_begin(point, self._clock.up_ms()):
                 continue
             await self._sleep_ms(max(0, point.wait_ms(self._clock.up_ms())))
-            deadline_ms = self._clock.up_ms() + READY_MS_MAX
+            deadline_ms = self._clock.up_ms() + TURN_MS_MAX
             while not self._guarded_collect(point, self._clock.up_ms()):
                 if self._clock.up_ms() >= deadline_ms:
                     point.give_up()

@@ -147,18 +147,28 @@ class _Reader:
         if kind in _ESCAPES:
             out.append(_ESCAPES[kind])
             return
+        if kind == 0x75:
+            code = self.unit()
+            if 0xD800 <= code < 0xDC00 and self.data[self.at : self.at + 2] == b"\\u":
+                self.at += 2
+                low = self.unit()
+                if 0xDC00 <= low < 0xE000:
+                    code = 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00
+            if not 0xD800 <= code < 0xE000:
+                out.extend(chr(code).encode())
+                return
+        raise self.error("an escape that is not known here")
+
+    def unit(self) -> int:
         digits = self.data[self.at : self.at + 4]
-        if kind == 0x75 and len(digits) == 4:
-            self.at += 4
+        self.at += 4
+        if len(digits) == 4:
             for digit in digits:
                 if digit not in b"0123456789abcdefABCDEF":
                     break
             else:
-                code = int(digits.decode(), 16)
-                if not 0xD800 <= code < 0xE000:
-                    out.extend(chr(code).encode())
-                    return
-        raise self.error("an escape that is not known here")
+                return int(digits.decode(), 16)
+        raise self.error("four hexadecimal digits are expected")
 
     def number(self) -> "int | jsonc.Num":
         sign = 1
@@ -178,7 +188,10 @@ class _Reader:
             fraction = fraction[:-1]
         mantissa = sign * int(whole + fraction)
         try:
-            jsonc.number(mantissa, len(fraction), 15)
+            if fraction:
+                jsonc.number(mantissa, len(fraction), 15)
+            else:
+                jsonc.integer(mantissa)
         except WireError as error:
             raise self.error(str(error)) from None
         return jsonc.Num(mantissa, len(fraction)) if fraction else mantissa

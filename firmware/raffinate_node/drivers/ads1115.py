@@ -47,11 +47,16 @@ class LoopInput:
         config = _START | channel << 12
         self._start = bytes((_CONFIG, config >> 8, config & 0xFF))
         self._point_conversion = bytes((_CONVERSION,))
+        self._point_config = bytes((_CONFIG,))
         self._register = bytearray(2)
         self._failing_since_ms: "int | None" = None
 
     def begin(self, temp_c: "float | None") -> int:  # noqa: ARG002 - one face for all drivers
-        """Start the conversion."""
+        """Start the conversion; Fault where the converter still works on another."""
+        self._target.write(self._point_config)
+        self._target.read_into(self._register)
+        if not self._register[0] & _DONE:
+            raise Fault(quality.NOT_READY)
         self._target.write(self._start)
         return CONVERSION_MS
 

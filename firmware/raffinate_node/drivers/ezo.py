@@ -84,7 +84,6 @@ class Ezo:
         text = self._text() if code == _DONE else None
         if not self._todo:
             if text is None:
-                self._ready = False
                 raise Fault(quality.REFUSED)
             return self._value(text)
         self._todo.pop(0)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 EIO = 5
-# A held bus costs a timeout at each access: after this many in a row the scan leaves it alone.
+# A held bus costs a timeout at each access: after failures at this many places in a row the scan
+# leaves it alone.
 FAILURES_MAX = 2
 
 
@@ -25,12 +26,14 @@ class Bus:
         self._joined: "tuple[int, int] | None" = None
         self._known = False
         self._failures = 0
+        self._failed_at: "Any" = None
 
     def begin_scan(self) -> None:
         """Try the bus again, and trust no multiplexer to be as it was left."""
         if self._failures >= FAILURES_MAX:
             self._i2c.recover()
         self._failures = 0
+        self._failed_at = None
         self._known = False
 
     def write(self, path: "tuple[int, int] | None", address: int, data: "Any") -> None:
@@ -40,9 +43,10 @@ class Bus:
             self._join(path)
             self._i2c.writeto(address, data)
         except OSError as error:
-            self._failed(error)
+            self._failed(error, path, address)
             raise
         self._failures = 0
+        self._failed_at = None
 
     def read_into(self, path: "tuple[int, int] | None", address: int, buffer: "Any") -> None:
         """Fill the buffer from a sensor. Raises OSError."""
@@ -51,17 +55,19 @@ class Bus:
             self._join(path)
             self._i2c.readfrom_into(address, buffer)
         except OSError as error:
-            self._failed(error)
+            self._failed(error, path, address)
             raise
         self._failures = 0
+        self._failed_at = None
 
     def _check(self) -> None:
         if self._failures >= FAILURES_MAX:
             raise OSError(EIO)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: OSError, path: "tuple[int, int] | None", address: int) -> None:
         self._known = False
-        if not _absent(error):
+        if not _absent(error) and self._failed_at != (path, address):
+            self._failed_at = (path, address)
             self._failures += 1
 
     def _join(self, path: "tuple[int, int] | None") -> None:
