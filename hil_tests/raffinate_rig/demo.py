@@ -268,7 +268,7 @@ def request_action(folder: Path, text: str) -> Action:
 
 
 def running_demo(folder: Path) -> str | None:
-    """The process id of the demo that runs over `folder` ("unknown" if unsaid); None without one."""
+    """The process id (or "unknown") of the demo that runs over `folder`; None without one."""
     lock = folder / "rig" / "lock"
     if not lock.exists() or not _lock_held(lock):
         return None
