@@ -300,7 +300,7 @@ class Fixture:
         hour_ms = 3_600_000
         not_after_ms = START_MS + 24 * hour_ms
         state: _State = "compliant"
-        reason = "licence L-2026-114 covers this machine and these stages"
+        reason = "licence covers this machine and these stages"
         denial: LastDenial | None = None
         if self.scenario == "alarm" and item.id == "bat-scrub":
             state, reason, not_after_ms = "grace", "licence L-2026-115 has ended", START_MS - 5_000

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from raffinate.web.providers import History, Hub
 
 
-def create_app(  # noqa: PLR0917 - six providers, all different
+def create_app(
     plant: Plant,
     hub: Hub,
     series: History,
@@ -76,7 +76,6 @@ def create_app(  # noqa: PLR0917 - six providers, all different
             HTTPException: _on_http_error,
             BadRequestError: _on_bad_request,
             RaffinateError: _on_raffinate_error,
-            Exception: _on_defect,
         },
     )
     app.state.stream = stream
@@ -98,7 +97,3 @@ async def _on_bad_request(_request: Request, error: Exception) -> Response:
 
 async def _on_raffinate_error(_request: Request, error: Exception) -> Response:
     return problem(503, str(error))
-
-
-async def _on_defect(_request: Request, _error: Exception) -> Response:
-    return problem(500, "the gateway could not answer; its own log says why")

@@ -6,6 +6,7 @@ that its owner points at 127.0.0.1 (DNS rebinding), so the Host header must name
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger("raffinate.web")
 
 HOSTS_LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
@@ -33,7 +36,10 @@ HEADERS = {
 
 
 class Guard:
-    """ASGI middleware: refuses other hosts (421) and other methods (405), adds `HEADERS`."""
+    """ASGI middleware: refuses other hosts (421) and other methods (405), adds `HEADERS`.
+
+    A defect below it is logged and answered with 500.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str] = HOSTS_LOCAL) -> None:
         self._app = app
@@ -47,7 +53,11 @@ class Guard:
         if scope["type"] != "http":
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -57,7 +67,14 @@ class Guard:
             await send(message)
 
         app = self._refusal(scope) or self._app
-        await app(scope, receive, send_with_headers)
+        try:
+            await app(scope, receive, send_with_headers)
+        except Exception:
+            _log.exception("%s could not be answered", scope["path"])
+            if started:
+                raise
+            answer = problem(500, "the gateway could not answer; its own log says why")
+            await answer(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]

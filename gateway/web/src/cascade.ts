@@ -4,19 +4,24 @@ import { Cell } from "./cells";
 import { h, remPx, s } from "./dom";
 import { rowsOf, type Place } from "./flow";
 import { drawPicture, type Picture } from "./picture";
+import { Profile } from "./profile";
 import type { Condition } from "./judge";
 import type { Store } from "./store";
 import type { Point } from "./types";
 import { compareQuantities, quantityName, quantityShort, scaleOf } from "./units";
 
-const HEAD_REM = 9.5;
+const HEAD_REM = 10.5;
 const COLUMN_REM_MIN = 5;
+/** In narrower columns reasons and ages are left to the line above and the trend. */
+const NOTES_REM_MIN = 6;
 const NARROW_PX = 700;
+const PROFILED = ["ph", "cond"];
 
 export class Cascade {
   readonly element = h("section", { class: "cascade", "aria-label": "Cascade" });
   private cells = new Map<string, Cell>();
   private pictures: Picture[] = [];
+  private profiles: Profile[] = [];
   private layout = "";
   private selected: string | null = null;
 
@@ -47,6 +52,7 @@ export class Cascade {
       const level = this.store.samples.get(`${place.stage.id}/level`)?.value ?? null;
       for (const picture of this.pictures) picture.setLevel(place.stage.id, level);
     }
+    for (const profile of this.profiles) profile.update();
     return counts;
   }
 
@@ -69,7 +75,9 @@ export class Cascade {
     this.layout = layout;
     this.cells = new Map();
     this.pictures = [];
-    if (narrow) this.element.replaceChildren(this.list());
+    this.profiles = [];
+    if (narrow)
+      this.element.replaceChildren(this.list(), ...this.profilesOf(this.store.places, null));
     else this.element.replaceChildren(...this.bands(width, rem, most));
     this.update();
     this.mark(this.selected ?? [...this.cells.keys()][0] ?? "");
@@ -84,9 +92,19 @@ export class Cascade {
       const picture = drawPicture(row, head, column, rem, pictureLabel(row));
       this.pictures.push(picture);
       const table = this.stagesAcross(row);
-      table.style.width = `${head + column * row.length}px`;
-      return h("div", { class: "band" }, picture.svg, table);
+      if (column < NOTES_REM_MIN * rem) table.classList.add("tight");
+      const band = h("div", { class: "band" }, picture.svg, table, ...this.profilesOf(row, head));
+      band.style.width = `${head + column * row.length}px`;
+      return band;
     });
+  }
+
+  private profilesOf(row: readonly Place[], gutter: number | null): HTMLElement[] {
+    const made = PROFILED.filter((name) => Profile.shows(name, row)).map(
+      (name) => new Profile(this.store, name, row, gutter),
+    );
+    this.profiles.push(...made);
+    return made.map((profile) => profile.element);
   }
 
   private stagesAcross(row: readonly Place[]): HTMLTableElement {

@@ -4,7 +4,7 @@ import { h, setAttribute, setText } from "./dom";
 import { icon } from "./icons";
 import { describe, qualityReason, type Condition } from "./judge";
 import type { PointInfo, Store } from "./store";
-import { formatSpan, formatWire, quantityName } from "./units";
+import { formatAge, formatWire, quantityName } from "./units";
 
 export class Cell {
   readonly element: HTMLTableCellElement;
@@ -56,6 +56,6 @@ function noteFor(
   nowMs: number,
 ): string {
   if (sample === undefined) return "";
-  if (condition === "stale") return formatSpan(nowMs - sample.timeMs);
+  if (condition === "stale") return formatAge(nowMs - sample.timeMs);
   return qualityReason(sample.quality);
 }

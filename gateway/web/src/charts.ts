@@ -69,17 +69,3 @@ export class Fitted {
     this.chart = this.make(width, height);
   }
 }
-
-/** The lowest and highest of `values` with a margin, so that a still line is a line. */
-export function padded(values: readonly (number | null)[], leastSpan: number): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const value of values) {
-    if (value === null) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  if (low > high) return [0, 1];
-  const margin = Math.max((high - low) * 0.08, (leastSpan - (high - low)) / 2, 1e-9);
-  return [low - margin, high + margin];
-}

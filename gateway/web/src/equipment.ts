@@ -1,11 +1,11 @@
 // Licensed machines: whether each may start, until when, why, and what its registers say.
 
 import { h, refill } from "./dom";
-import { icon } from "./icons";
+import { icon, type IconName } from "./icons";
 import type { Store } from "./store";
 import type { EquipmentEvidence } from "./types";
 import { formatDate, formatTime } from "./when";
-import { permission, registersWords, runWords } from "./words";
+import { permission, registersWords, runWords, type Remark } from "./words";
 
 export class EquipmentPanel {
   readonly element = h("section", {
@@ -46,50 +46,49 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
       "div",
       { class: "machine-name" },
       h("strong", {}, item.name),
-      h("span", { class: "muted" }, `${item.serial}, node ${item.node}`),
-      h(
-        "span",
-        { class: "run" },
-        icon(item.run === null ? "absent" : item.run ? "runs" : "stopped"),
-        runWords(item.run),
-      ),
+      h("span", { class: "run" }, icon(runIcon(item.run)), runWords(item.run)),
+      h("span", { class: "serial muted" }, `${item.serial}, ${item.node}`),
+      h("span", { class: "registers muted" }, registersWords(item)),
     ),
-    h(
-      "div",
-      { class: "machine-state" },
-      h(
-        "span",
-        { class: "remark", "data-level": state.level },
-        icon(state.icon),
-        h("span", {}, state.text),
-      ),
-    ),
+    h("div", { class: "machine-state" }, remark(state)),
     h("div", { class: "machine-why" }, item.reason),
-    h("div", { class: "machine-more muted" }, details(item)),
+    h("div", { class: "machine-more muted" }, documents(item)),
   ];
-  const denial = item.last_denial;
-  if (denial !== null) {
-    const when =
-      denial.time_ms === null ? "at an unknown time" : `at ${formatTime(denial.time_ms)}`;
-    const what = denial.kind === "REFUSED" ? "Start refused" : "Started without permission";
-    const times = denial.count > 1 ? `, ${denial.count} times in all` : "";
+  if (item.last_denial !== null) {
     lines.push(
       h(
         "div",
         { class: "machine-denial" },
         icon("barred"),
-        `${what} ${when}: ${denial.reason}${times}`,
+        h("span", {}, denial(item.last_denial)),
       ),
     );
   }
   return h("li", {}, ...lines);
 }
 
-function details(item: EquipmentEvidence): string {
+function runIcon(run: boolean | null): IconName {
+  if (run === null) return "absent";
+  return run ? "runs" : "stopped";
+}
+
+function remark(state: Remark): HTMLElement {
+  const text = h("span", {}, state.text);
+  return h("span", { class: "remark", "data-level": state.level }, icon(state.icon), text);
+}
+
+function documents(item: EquipmentEvidence): string {
   const licence =
     item.licence === null
-      ? "no licence"
+      ? "No licence"
       : `Licence ${item.licence.number} to ${formatDate(item.licence.to_ms)}`;
   const permit = item.permit === null ? "no permit" : `permit ${item.permit.serial}`;
-  return `${licence}, ${permit}; ${registersWords(item)}`;
+  return `${licence}, ${permit}`;
+}
+
+function denial(last: NonNullable<EquipmentEvidence["last_denial"]>): string {
+  const what = last.kind === "REFUSED" ? "Start refused" : "Started without permission";
+  const when = last.time_ms === null ? "at an unknown time" : `at ${formatTime(last.time_ms)}`;
+  const times = last.count > 1 ? `, ${last.count} times in all` : "";
+  return `${what} ${when}: ${last.reason}${times}`;
 }

@@ -8,13 +8,10 @@ import { h } from "./dom";
 import { EquipmentPanel } from "./equipment";
 import { Header } from "./header";
 import { NodesPanel, StoresPanel } from "./nodes";
-import { Profile } from "./profile";
 import { Store } from "./store";
 import { backoffMs, LiveStream } from "./stream";
 import { Trend } from "./trend";
 import type { Evidence, Health, LatestEvent, Plant } from "./types";
-
-const PROFILED = ["ph", "cond"];
 
 async function start(): Promise<void> {
   const text = await fetchPlant();
@@ -61,14 +58,10 @@ class Page {
     this.attention = new Attention(store, (point) => {
       trend.show(point);
     });
-    const names = new Set([...store.points.values()].map((info) => info.point.name));
-    const profiles = PROFILED.filter((name) => names.has(name)).map(
-      (name) => new Profile(store, name),
-    );
     const equipment = new EquipmentPanel(store);
     const nodes = new NodesPanel(store);
     const stores = new StoresPanel(store);
-    this.parts = [cascade, ...profiles, trend, equipment, nodes, stores];
+    this.parts = [cascade, trend, equipment, nodes, stores];
     document.title = store.plant.name;
     document
       .querySelector("#app")
@@ -80,12 +73,6 @@ class Page {
           {},
           this.attention.element,
           cascade.element,
-          h(
-            "section",
-            { class: "panel profiles", "aria-label": "Profile along the stages" },
-            h("div", { class: "panel-head" }, h("h2", {}, "Profile along the stages")),
-            ...profiles.map((profile) => profile.element),
-          ),
           trend.element,
           equipment.element,
           h("div", { class: "gateway" }, nodes.element, stores.element),

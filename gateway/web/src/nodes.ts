@@ -3,11 +3,12 @@
 import { h, refill } from "./dom";
 import { SCANS_UNTIL_STALE } from "./judge";
 import type { Store } from "./store";
+import type { NodeEvidence } from "./types";
 import { formatTime } from "./when";
 import { brokerWords, clockWords, fill, influxWords, ingestWords } from "./words";
 import { formatCount, formatSpan } from "./units";
 
-const HEADS = ["Node", "Data", "Key", "Clock", "Chain", "Receipt", "Open", "Rejected"];
+const HEADS = ["Node", "Data", "Key", "Clock", "Chain", "Receipts", "Rejected"];
 
 export class NodesPanel {
   readonly element = h("section", { class: "panel nodes", "aria-label": "Nodes" });
@@ -66,8 +67,7 @@ export class NodesPanel {
         proof?.chain ?? "no word",
         proof === undefined || proof.chain === "ok" ? "normal" : "warning",
       ],
-      [proof?.last_receipt == null ? "none" : formatCount(proof.last_receipt.seq), "normal"],
-      [proof === undefined ? "" : formatCount(proof.unreceipted), "normal"],
+      [receipts(proof), "normal"],
       [
         state === undefined ? "" : formatCount(state.rejected),
         (state?.rejected ?? 0) > 0 ? "warning" : "normal",
@@ -76,7 +76,19 @@ export class NodesPanel {
   }
 }
 
-type Row = [name: string, text: string, level: "normal" | "warning", part: number | null];
+function receipts(proof: NodeEvidence | undefined): string {
+  if (proof === undefined) return "";
+  const last = proof.last_receipt === null ? "none" : formatCount(proof.last_receipt.seq);
+  return proof.unreceipted > 0 ? `${last}, ${formatCount(proof.unreceipted)} open` : last;
+}
+
+type Row = [
+  name: string,
+  text: string,
+  level: "normal" | "warning",
+  part: number | null,
+  detail?: string,
+];
 
 export class StoresPanel {
   readonly element = h("section", { class: "panel stores", "aria-label": "Gateway and stores" });
@@ -92,7 +104,7 @@ export class StoresPanel {
   update(): void {
     const rows = this.rows();
     refill(this.list, JSON.stringify(rows), () =>
-      rows.map(([name, text, level, part]) => {
+      rows.map(([name, text, level, part, detail]) => {
         const value = h(
           "dd",
           level === "normal" ? {} : { "data-level": level },
@@ -108,6 +120,7 @@ export class StoresPanel {
             }),
           );
         }
+        if (detail !== undefined && detail !== "") value.append(h("small", {}, detail));
         return h("div", {}, h("dt", {}, name), value);
       }),
     );
@@ -125,12 +138,14 @@ export class StoresPanel {
         brokerWords(broker.state),
         broker.state === "connected" ? "normal" : "warning",
         null,
+        broker.detail,
       ],
       [
         "Ingest",
         `${ingestWords(ingest.state)}${waiting}`,
         ingest.state === "ok" ? "normal" : "warning",
         null,
+        ingest.detail,
       ],
       stored("Archive", archive, 0),
       stored("Series", series, series.lag),
@@ -141,6 +156,7 @@ export class StoresPanel {
             `${influxWords(influx.state)}${behind(influx.lag)}`,
             influx.state === "ok" || influx.state === "behind" ? "normal" : "warning",
             null,
+            influx.detail,
           ],
       [
         "Log",

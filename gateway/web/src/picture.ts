@@ -1,6 +1,6 @@
 // The cascade as a picture: one glyph a stage above its column of values, flows between them.
 
-import { s } from "./dom";
+import { remPx, s } from "./dom";
 import type { Liquid, Place } from "./flow";
 
 export interface Picture {
@@ -18,8 +18,8 @@ interface Frame {
 }
 
 const TITLE_REM = 1.9;
-const GLYPH_REM = 3.9;
-const OUTSIDE_REM = 2;
+const GLYPH_REM = 3.6;
+const OUTSIDE_REM = 1.8;
 
 export function drawPicture(
   row: readonly Place[],
@@ -221,13 +221,24 @@ function outside(liquid: Liquid, place: Place, frame: Frame): SVGGElement {
   const { rem } = frame;
   if (liquid.phase === "organic") {
     const y = organicY(frame);
-    const inward = liquid.way === "in";
-    const from = inward ? left - frame.column * 0.14 - 1.6 * rem : right;
-    const to = inward ? left : frame.x + frame.column;
-    const text = inward
-      ? s("text", { x: from - 0.4 * rem, y: y + 0.3 * rem, class: "end" }, liquid.label)
-      : s("text", { x: to, y: y - 0.85 * rem, class: "end" }, liquid.label);
-    return s("g", {}, arrow("organic", from, y, to, y), text);
+    if (liquid.way === "in") {
+      const from = left - frame.column * 0.14 - 1.6 * rem;
+      return s(
+        "g",
+        {},
+        arrow("organic", from, y, left, y),
+        s("text", { x: from - 0.4 * rem, y: y + 0.3 * rem, class: "end" }, liquid.label),
+      );
+    }
+    // It turns up past the end of the section's bracket, where there is room for its name.
+    const turn = frame.x + frame.column * 0.955;
+    return s(
+      "g",
+      {},
+      s("g", { class: "flow organic" }, s("line", { x1: right, y1: y, x2: turn + 1.5, y2: y })),
+      arrow("organic", turn, y, turn, 0.4 * rem),
+      s("text", { x: turn - 0.6 * rem, y: 1.05 * rem, class: "end" }, liquid.label),
+    );
   }
   if (place.column && liquid.way === "in") {
     const x = frame.x + frame.column / 2;
@@ -265,20 +276,21 @@ function outside(liquid: Liquid, place: Place, frame: Frame): SVGGElement {
 }
 
 function arrow(phase: string, x1: number, y1: number, x2: number, y2: number): SVGGElement {
+  const rem = remPx();
   const length = Math.hypot(x2 - x1, y2 - y1);
   const dx = (x2 - x1) / length;
   const dy = (y2 - y1) / length;
   return s(
     "g",
     { class: `flow ${phase}` },
-    s("line", { x1, y1, x2: x2 - dx * 5, y2: y2 - dy * 5 }),
+    s("line", { x1, y1, x2: x2 - dx * rem * 0.3, y2: y2 - dy * rem * 0.3 }),
     head(x2, y2, dx, dy),
   );
 }
 
 function head(x: number, y: number, dx: number, dy: number): SVGPathElement {
-  const length = 8;
-  const half = 4.5;
+  const length = remPx() * 0.5;
+  const half = remPx() * 0.28;
   const bx = x - dx * length;
   const by = y - dy * length;
   return s("path", {

@@ -43,13 +43,21 @@ export interface Choice {
 
 /** From the part of the address after "#": "e01/ph,1h", in any part unknown: the default. */
 export function parseChoice(hash: string, known: (point: string) => boolean): Choice {
-  const [point = "", id = ""] = decodeURIComponent(hash.replace(/^#/, "")).split(",");
+  const [point = "", id = ""] = decoded(hash.replace(/^#/, "")).split(",");
   const span = SPANS.find((candidate) => candidate.id === id) ?? defaultSpan();
   return { point: known(point) ? point : null, span };
 }
 
 export function formatChoice(point: string, span: Span): string {
   return `#${point},${span.id}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }
 
 function defaultSpan(): Span {

@@ -73,6 +73,11 @@ export class Store {
     return this.clock() + (this.offsetMs ?? 0);
   }
 
+  /** Whether the gateway has said its time yet. */
+  get heardOf(): boolean {
+    return this.offsetMs !== null;
+  }
+
   /** How long the gateway has been silent, ms. */
   silentMs(): number {
     return this.clock() - this.heardMs;

@@ -1,12 +1,13 @@
 // One point over time: the mean as a line in the band from minimum to maximum.
 
 import uPlot from "uplot";
-import { axis, colour, Fitted, padded } from "./charts";
+import { axis, colour, Fitted } from "./charts";
 import { h, remPx, setText } from "./dom";
 import { bandText, describe } from "./judge";
 import { formatChoice, parseChoice, refreshMs, SPANS, windowAt, BUCKETS, type Span } from "./span";
 import type { PointInfo, Store } from "./store";
 import type { History } from "./types";
+import { INCREMENTS, padded, tickTexts } from "./ticks";
 import { compareQuantities, formatNumber, quantityName, scaleOf, toShown } from "./units";
 
 type Column = (number | null)[];
@@ -94,7 +95,9 @@ export class Trend {
         : `; normal ${bandText(point, decimals)} ${unit === "pH" ? "" : unit}`;
     setText(this.now, condition === "low" || condition === "high" ? words : `${words}${normal}`);
     this.now.dataset["condition"] = condition;
-    if (this.store.nowMs() >= this.dueMs && !document.hidden) void this.load();
+    // Before the first event the gateway's time, and so the window, is not known.
+    if (this.store.heardOf && this.store.nowMs() >= this.dueMs && !document.hidden)
+      void this.load();
     this.fitted.fit();
   }
 
@@ -181,7 +184,7 @@ export class Trend {
       {
         width,
         height,
-        padding: [rem * 0.4, rem * 0.8, 0, 0],
+        padding: [rem * 0.4, rem * 1.4, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
@@ -198,11 +201,8 @@ export class Trend {
           axis({
             size: rem * 3.6,
             space: rem * 2.2,
-            incrs: [1, 2, 5]
-              .flatMap((m) => [-3, -2, -1, 0, 1, 2, 3].map((e) => m * 10 ** e))
-              .sort((a, b) => a - b)
-              .filter((i) => i >= step * 0.99),
-            values: (_, splits) => splits.map((v) => formatNumber(v, decimals)),
+            incrs: INCREMENTS,
+            values: (_, splits) => tickTexts(splits),
           }),
         ],
         series: [

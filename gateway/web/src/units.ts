@@ -95,6 +95,11 @@ export function formatSpan(ms: number): string {
   return pair(Math.floor(s / 86_400), "d", Math.floor((s % 86_400) / 3600), "h");
 }
 
+/** A span in its largest unit, for narrow places. */
+export function formatAge(ms: number): string {
+  return formatSpan(ms).split(" ").slice(0, 2).join(" ");
+}
+
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;

@@ -15,10 +15,10 @@ export interface Remark {
 }
 
 const CLOCKS: Record<string, string> = {
-  U: "unknown",
-  S: "synchronised",
-  I: "not set for 2 h",
-  R: "not set for 24 h",
+  U: "not set",
+  S: "set",
+  I: "over 2 h old",
+  R: "over 24 h old",
 };
 
 const BROKER: Record<string, string> = {
@@ -84,16 +84,14 @@ export function gatewayRemarks(health: Health): Remark[] {
     remarks.push({ level, icon: "warning", text });
   };
   if (health.broker.state !== "connected") {
-    add("alarm", sentence(`Broker: ${brokerWords(health.broker.state)}`, health.broker.detail));
+    add("alarm", `Broker: ${brokerWords(health.broker.state)}`);
   }
   if (health.ingest.state !== "ok") {
-    add("alarm", sentence(`Ingest: ${ingestWords(health.ingest.state)}`, health.ingest.detail));
+    add("alarm", `Ingest: ${ingestWords(health.ingest.state)}`);
   }
   const influx = health.influx;
-  if (influx !== null && influx.state !== "ok") {
-    const level = influx.state === "behind" ? "normal" : "warning";
-    if (level === "warning")
-      add(level, sentence(`InfluxDB: ${influxWords(influx.state)}`, influx.detail));
+  if (influx !== null && influx.state !== "ok" && influx.state !== "behind") {
+    add("warning", `InfluxDB: ${influxWords(influx.state)}`);
   }
   for (const warning of health.warnings) add("warning", warning);
   return remarks;
@@ -113,17 +111,18 @@ export function plantRemarks(
       remarks.push({ ...remark, text: `${item.name}: ${lower(remark.text)}` });
     }
   }
+  const nodesByFault = new Map<string, string[]>();
   for (const node of plant.nodes) {
     const state = health?.nodes.find((candidate) => candidate.node === node.id);
     const proof = evidence?.nodes.find((candidate) => candidate.node === node.id);
     const words = nodeFaults(node.scan_ms, state, proof, nowMs);
-    if (words.length > 0) {
-      remarks.push({
-        level: "warning",
-        icon: "warning",
-        text: `Node ${node.id}: ${words.join(", ")}`,
-      });
-    }
+    if (words.length === 0) continue;
+    const text = firstOf(words);
+    nodesByFault.set(text, [...(nodesByFault.get(text) ?? []), node.id]);
+  }
+  for (const [text, nodes] of nodesByFault) {
+    const who = `Node${nodes.length > 1 ? "s" : ""} ${nodes.join(", ")}`;
+    remarks.push({ level: "warning", icon: "warning", text: `${who}: ${text}` });
   }
   return remarks;
 }
@@ -137,7 +136,7 @@ export function registersWords(item: EquipmentEvidence): string {
   if (item.registers === null) return "no registers yet";
   const { run_ms, starts, volume_ml } = item.registers;
   const hours = (run_ms / 3_600_000).toFixed(1);
-  return `${hours} h run, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
+  return `${hours} h, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
 }
 
 function nodeFaults(
@@ -169,6 +168,11 @@ function nodeFaults(
   return words;
 }
 
+function firstOf(words: readonly string[]): string {
+  const more = words.length - 1;
+  return `${words[0] ?? ""}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
 function grace(leftMs: number | null): string {
   if (leftMs === null) return "Grace";
   return leftMs > 0 ? `Grace: starts refused in ${formatSpan(leftMs)}` : "Grace has ended";
@@ -176,10 +180,6 @@ function grace(leftMs: number | null): string {
 
 function since(leftMs: number | null): string {
   return leftMs === null || leftMs > 0 ? "" : ` for ${formatSpan(-leftMs)}`;
-}
-
-function sentence(head: string, detail: string): string {
-  return detail === "" ? head : `${head}: ${detail}`;
 }
 
 function lower(text: string): string {
