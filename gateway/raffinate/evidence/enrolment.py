@@ -84,14 +84,14 @@ def enrol(
     start = parse_code(code)
     _check_running(data)
     known = _await(lambda: _find(data, node, start), wait_s, sleep)
-    if isinstance(known, Enrolled):
-        return known
     if known is None:
         raise EnrolmentError(
             f"node {node} waits with no key of code {code}: {_seen(data, node)}. Is the board "
             "on and connected, and was the code read from this board?"
         )
-    envelope = Authority(keys).enrol("node", node, known, now_ms)
+    if known.enrolled is not None:
+        return known.enrolled
+    envelope = Authority(keys).enrol("node", node, known.spki, now_ms)
     name = f"enrol-{node}-{sha256(envelope).hexdigest()[:16]}"
     answer = data / "outbox" / f"{name}.json"
     answer.unlink(missing_ok=True)
@@ -109,6 +109,12 @@ def enrol(
     return Enrolled(node, found["keyid"], found["index"], True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    spki: bytes
+    enrolled: Enrolled | None
+
+
 def _check_running(data: Path) -> None:
     """A gateway holds `<data>/lock`."""
     try:
@@ -123,21 +129,21 @@ def _check_running(data: Path) -> None:
     )
 
 
-def _find(data: Path, node: str, start: str) -> Enrolled | bytes | None:
-    """The SPKI of the waiting key whose id begins with `start`, or the key if it is enrolled."""
+def _find(data: Path, node: str, start: str) -> _Known | None:
+    """The waiting or enrolled key of a node whose id begins with `start`."""
     with _read_only(data) as connection:
         row = connection.execute(
-            "SELECT name, keyid, enrol_index FROM keys WHERE role = 'node' AND keyid LIKE ?",
+            "SELECT name, keyid, enrol_index, spki FROM keys WHERE role = 'node' AND keyid LIKE ?",
             (f"{start}%",),
         ).fetchone()
         if row is not None and row[0] == node:
-            return Enrolled(row[0], row[1], row[2], False)
+            return _Known(bytes(row[3]), Enrolled(row[0], row[1], row[2], False))
         if row is not None:
             raise EnrolmentError(f"the key of that code is enrolled as node {row[0]}, not {node}")
         row = connection.execute(
             "SELECT spki FROM pending WHERE node = ? AND keyid LIKE ?", (node, f"{start}%")
         ).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else _Known(bytes(row[0]), None)
 
 
 def _seen(data: Path, node: str) -> str:

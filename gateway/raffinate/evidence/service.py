@@ -76,6 +76,7 @@ class EvidenceService:
         self._enrolled: list[tuple[str, str]] = []
         self._status: dict[str, Status] = {}
         self._stale = False
+        self._descriptors_kept = False
         self._now_ms = now_ms
         self._receipt_topics = {name: self._topic(name, topics.RECEIPT) for name in plant.nodes}
         self._load()
@@ -151,11 +152,13 @@ class EvidenceService:
             self._intake.release_overdue(work)
             answers = inbox.take(self._data, self._accept_file, work)
             told = self._log_licences(work)
+            self._keep_descriptors(work)
             self._issue_permits(work)
         except BaseException:
             self._stale = True
             raise
         self._commit(work)
+        self._descriptors_kept = True
         inbox.answer(self._data, answers)
         self._office.told(told)
         found = self._receipts(work) + [self._permit_message(permit) for permit in work.permits]
@@ -296,6 +299,18 @@ class EvidenceService:
             specific = {"licence": number, "sha256": digest, "replaces": replaces}
             self._sign_gateway("licence", [(f"licences/{name}", digest)], specific, work)
         return told
+
+    def _keep_descriptors(self, work: Work) -> None:
+        """Keep each equipment's descriptor by digest, once a start: statements name them."""
+        if self._descriptors_kept:
+            return
+        for item in self._plant.equipment.values():
+            try:
+                data = item.descriptor.read_bytes()
+            except OSError:
+                continue
+            name = f"equipment/{item.id}.toml"
+            work.documents.append((views.sha256_hex(data), "descriptor", name, data))
 
     def _licences_logged(self) -> set[str]:
         return {row[0] for row in self._store.documents() if row[1] == "licence"}

@@ -50,6 +50,14 @@ class Tree:
             return self._edge[tile_level].levels[inner][offset]
         return self._full.subtree(tile_level, tile).levels[inner][offset]
 
+    def edge(self) -> list[tuple[int, int, Subtree]]:
+        """(level, tile, hashes) of the partial tiles."""
+        return [
+            (level, self.size >> (TILE_HEIGHT * (level + 1)), subtree)
+            for level, subtree in enumerate(self._edge)
+            if len(subtree)
+        ]
+
     def root(self) -> bytes:
         """MTH of all leaves."""
         return range_hash(self.node, 0, self.size)

@@ -1,0 +1,1 @@
+"""Audit: the bundle's export, the auditor's policy, and the offline verifier."""

@@ -1,0 +1,244 @@
+"""The licence question: permits against licences, and use against both (protocol 5). Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from raffinate_wire.errors import WireError
+from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
+
+from raffinate.audit.findings import PASS
+from raffinate.errors import ConfigError
+from raffinate.licence.document import Licence, parse_licence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from raffinate.audit.policy import Policy
+    from raffinate.audit.result import Result
+    from raffinate.evidence.statement import Statement
+
+PERMITS_KEPT = 64
+
+
+@dataclass(slots=True)
+class Machine:
+    """One equipment under one key: its serial by its newest descriptor, its newest permits."""
+
+    serial: str | None = None
+    descriptor: str = ""
+    permit_serial: int = 0
+    end_ms: int | None = None
+    permits: list[int] = field(default_factory=list)
+    licences: dict[str, Licence | None] = field(default_factory=dict)
+    ran_on: bool = False
+
+
+class Conformity:
+    """Takes permits, licence statements and nodes' statements in the order of the log."""
+
+    def __init__(self, policy: Policy, read: Callable[[str], bytes | None], result: Result) -> None:
+        self._policy = policy
+        self._read = read
+        self._result = result
+        self._machines: dict[tuple[str, str], Machine] = {}
+        self._serials: dict[str, str | None] = {}
+        self._covered: set[str] = set()
+        self._licences: dict[str, Licence | None] = {}
+
+    def licence(self, index: int, body: dict[str, Any]) -> None:
+        """A licence version that the gateway states."""
+        self._licence(body["sha256"], index, None)
+
+    def permit(
+        self, index: int, payload: bytes, registers: Callable[[str, str], int | None]
+    ) -> None:
+        """A permit in the log; `registers` gives (keyid, equipment) -> run_ms as stated so far."""
+        try:
+            permit = parse_permit(payload)
+        except WireError as error:
+            self._result.add("ENTRY", f"permit: {error}", index=index)
+            return
+        machine = self._machine(permit.keyid, permit.equipment)
+        where = machine.serial or permit.equipment
+        if permit.serial <= machine.permit_serial:
+            self._result.add(
+                "PERMIT-SERIAL",
+                f"serial {permit.serial} after {machine.permit_serial}",
+                index=index,
+                node=permit.node,
+                equipment=where,
+            )
+        machine.permit_serial = max(machine.permit_serial, permit.serial)
+        machine.end_ms = permit.not_after_ms + permit.grace_ms
+        machine.permits = [*machine.permits[-PERMITS_KEPT:], permit.serial]
+        licence = self._licence(permit.licence_sha256, index, where)
+        machine.licences[permit.licence_sha256] = licence
+        if licence is not None:
+            self._check_permit(index, permit, licence, machine)
+        run_ms = registers(permit.keyid, permit.equipment)
+        life_ms = permit.not_after_ms - permit.not_before_ms
+        if run_ms is None or permit.run_ms_limit > run_ms + life_ms + permit.grace_ms:
+            self._result.add(
+                "PERMIT-LIMIT",
+                f"limit {permit.run_ms_limit} ms at register {run_ms} ms",
+                index=index,
+                node=permit.node,
+                equipment=where,
+            )
+
+    def statement(self, index: int, statement: Statement, node: str) -> None:
+        """A node's statement: whom it covers, what was used, started, refused."""
+        body = statement.body
+        for name, digest in statement.subjects().items():
+            if name.startswith("equipment/"):
+                self._describe(statement.keyid, name[10:-5], digest, index)
+        if statement.type == "denial":
+            self._denial(index, statement, node)
+        elif statement.type == "boot":
+            for name in body["foundRunning"]:
+                self._add("FOUND-RUNNING", name, index, node, statement, name)
+        elif statement.type in ("usage", "heartbeat"):
+            for use in body["equipment"]:
+                self._use(index, statement, node, use)
+
+    def finish(self) -> None:
+        """Machines of the policy that nothing covers; a verdict for each machine that is."""
+        for serial in self._policy.serials:
+            if serial not in self._covered:
+                self._result.add(
+                    "EQUIPMENT-UNCOVERED", f"no statement covers {serial}", equipment=serial
+                )
+        for serial in sorted(self._covered):
+            self._result.machines.setdefault(serial, PASS)
+
+    def _machine(self, keyid: str, equipment: str) -> Machine:
+        return self._machines.setdefault((keyid, equipment), Machine())
+
+    def _describe(self, keyid: str, equipment: str, digest: str, index: int) -> None:
+        machine = self._machine(keyid, equipment)
+        if machine.descriptor == digest:
+            return
+        machine.descriptor = digest
+        if digest not in self._serials:
+            self._serials[digest] = self._read_serial(digest, index)
+        machine.serial = self._serials[digest]
+        self._covered.add(machine.serial or equipment)
+
+    def _read_serial(self, digest: str, index: int) -> str | None:
+        data = self._read(f"equipment/{digest}.toml")
+        if data is not None and sha256(data).hexdigest() == digest:
+            try:
+                serial = tomllib.loads(data.decode())["serial"]
+            except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError):
+                serial = None
+            if isinstance(serial, str):
+                return serial
+        self._result.add("DESCRIPTOR-ABSENT", f"descriptor {digest}", index=index)
+        return None
+
+    def _licence(self, digest: str, index: int, equipment: str | None) -> Licence | None:
+        """The licence of a digest; a finding once when the policy or the bundle has it not."""
+        if digest in self._licences:
+            return self._licences[digest]
+        data = self._read(f"licences/{digest}.toml")
+        licence = None
+        try:
+            if data is not None and sha256(data).hexdigest() == digest:
+                licence = parse_licence(f"licences/{digest}.toml", data)
+        except ConfigError:
+            licence = None
+        self._licences[digest] = licence
+        name = licence.equipment if licence is not None else equipment
+        if licence is None:
+            self._result.add("LICENCE-ABSENT", digest, index=index, equipment=name)
+        if digest not in self._policy.licences:
+            self._result.add("LICENCE-UNAUTHENTICATED", digest, index=index, equipment=name)
+        return licence
+
+    def _check_permit(self, index: int, permit: Permit, licence: Licence, machine: Machine) -> None:
+        beyond = [
+            text
+            for wrong, text in (
+                (permit.not_before_ms < licence.from_ms, "it begins before the licence"),
+                (permit.not_after_ms > licence.to_ms, "it ends after the licence"),
+                (permit.not_after_ms - permit.not_before_ms > LIFE_MS_MAX, "it lasts over 7 days"),
+                (permit.grace_ms > licence.grace_ms, "its grace is longer"),
+                (not set(permit.stages) <= set(licence.stages), "it names other stages"),
+                (permit.licence != licence.number, "it names another number"),
+                (
+                    machine.serial is not None and machine.serial != licence.equipment,
+                    f"the licence is for {licence.equipment}",
+                ),
+            )
+            if wrong
+        ]
+        if beyond:
+            self._result.add(
+                "PERMIT-BEYOND-LICENCE",
+                f"permit {permit.serial}: " + ", ".join(beyond),
+                index=index,
+                node=permit.node,
+                equipment=machine.serial or permit.equipment,
+            )
+
+    def _denial(self, index: int, statement: Statement, node: str) -> None:
+        body = statement.body
+        detail = f"{body['reason']}, {body['count']} time(s)"
+        self._add(body["kind"], detail, index, node, statement, body["equipment"])
+
+    def _use(self, index: int, statement: Statement, node: str, use: dict[str, Any]) -> None:
+        machine = self._machine(statement.keyid, use["id"])
+        interval = statement.body["interval"]
+        permit = use["permit"]
+        if permit is not None and permit not in machine.permits:
+            detail = f"permit {permit} of {use['id']}"
+            self._add("PERMIT-UNKNOWN", detail, index, node, statement, use["id"])
+        if not use["run"] and not use["runMs"] and not use["starts"]:
+            return
+        start_ms, end_ms = interval["fromMs"], interval["toMs"]
+        if start_ms is None or end_ms is None:
+            self._add("USE-TIME-UNKNOWN", use["id"], index, node, statement, use["id"])
+            return
+        self._judge_use(index, statement, node, use, (start_ms, end_ms))
+
+    def _judge_use(
+        self,
+        index: int,
+        statement: Statement,
+        node: str,
+        use: dict[str, Any],
+        interval: tuple[int, int],
+    ) -> None:
+        machine = self._machine(statement.keyid, use["id"])
+        serial = machine.serial
+        licences = [
+            licence
+            for licence in self._licences.values()
+            if licence is not None and licence.equipment == serial
+        ]
+        if not licences:
+            self._add("USE-WITHOUT-LICENCE", use["id"], index, node, statement, use["id"])
+            return
+        covered = any(
+            licence.from_ms < interval[1] and interval[0] < licence.to_ms + licence.grace_ms
+            for licence in licences
+        )
+        if use["starts"] and not covered:
+            detail = f"{use['starts']} start(s) of {use['id']}"
+            self._add("START-OUTSIDE-LICENCE", detail, index, node, statement, use["id"])
+        late = machine.end_ms is not None and interval[1] > machine.end_ms
+        if late and not machine.ran_on and use["runMs"]:
+            self._add("RAN-ON", use["id"], index, node, statement, use["id"])
+        machine.ran_on = late
+
+    def _add(
+        self, code: str, detail: str, index: int, node: str, statement: Statement, equipment: str
+    ) -> None:
+        serial = self._machine(statement.keyid, equipment).serial
+        self._result.add(
+            code, detail, index=index, node=node, seq=statement.seq, equipment=serial or equipment
+        )

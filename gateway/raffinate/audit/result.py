@@ -1,0 +1,78 @@
+"""What a verification found: findings, and the verdicts that follow from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, LICENCE, NOTICE, PASS, QUESTIONS
+
+FINDINGS_KEPT_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation: its code, the log entry or file it rests on, whom it concerns."""
+
+    code: str
+    detail: str
+    index: int | None = None
+    file: str | None = None
+    node: str | None = None
+    seq: int | None = None
+    equipment: str | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """The outcome; `equipment` has the licence verdict of each machine by serial."""
+
+    origin: str = ""
+    size: int = 0
+    root: bytes = b""
+    entries: int = 0
+    statements: int = 0
+    permits: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    machines: dict[str, str] = field(default_factory=dict)
+    _bad: dict[str, set[str]] = field(default_factory=dict)
+    _first: dict[str, Finding] = field(default_factory=dict)
+
+    def add(
+        self,
+        code: str,
+        detail: str,
+        *,
+        index: int | None = None,
+        file: str | None = None,
+        node: str | None = None,
+        seq: int | None = None,
+        equipment: str | None = None,
+    ) -> None:
+        """Take a finding; beyond the first thousand only their number is kept."""
+        finding = Finding(code, detail, index, file, node, seq, equipment)
+        self.counts[code] += 1
+        effect, question = CODES[code].effect, CODES[code].question
+        kept = self.counts.total() <= FINDINGS_KEPT_MAX or self.counts[code] == 1
+        if kept:
+            self.findings.append(finding)
+        if effect == NOTICE:
+            return
+        for name in QUESTIONS if question is None else (question,):
+            self._bad.setdefault(name, set()).add(effect)
+            known = self._first.get(name)
+            if known is None or (effect == FAIL and CODES[known.code].effect != FAIL):
+                self._first[name] = finding
+        if question == LICENCE and equipment is not None:
+            worst = self.machines.get(equipment, PASS)
+            self.machines[equipment] = FAIL if FAIL in (effect, worst) else INSUFFICIENT
+
+    def verdict(self, question: str) -> str:
+        """PASS, FAIL or INSUFFICIENT."""
+        bad = self._bad.get(question, set())
+        return FAIL if FAIL in bad else INSUFFICIENT if bad else PASS
+
+    def first(self, question: str) -> Finding | None:
+        """The first finding that keeps the verdict from PASS; a failing one before others."""
+        return self._first.get(question)
