@@ -63,7 +63,7 @@ demo: setup page ## run the whole system on this machine with a simulated plant
 test: setup page ## run all tests (about a quarter of an hour at most)
 	$(BIN)/pytest -q $(TESTS)
 
-typings: .cache/typings/esp32/.installed .cache/typings/rp2/.installed
+typings: .cache/typings/unix/.installed .cache/typings/esp32/.installed .cache/typings/rp2/.installed
 
 .cache/typings/%/.installed: firmware/typings-%.lock | $(STAMP)
 	@rm -rf $(@D) && mkdir -p $(@D)
