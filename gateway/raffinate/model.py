@@ -173,7 +173,10 @@ class GapCover:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """What a batch of statements led to, once every one is durable (logged, waiting or refused)."""
+    """What a batch of statements led to, once every one is durable (logged, waiting or refused).
+
+    `refused` has (seq, reason) by keyid of 64 hex digits; `Evidence.node_of` names a key's node.
+    """
 
     outgoing: tuple[Outgoing, ...] = ()
     gaps: tuple[GapCover, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from node_simulator import ORIGIN, SITE, SimulatedNode
-from raffinate.evidence.authority import Authority
+from raffinate.evidence.authority import open_authority
 from raffinate.evidence.begin import begin
 from raffinate.licence.document import format_licence
 from raffinate.licence.office import open_evidence
@@ -65,11 +65,12 @@ class Site:
 
     def enrol(self, *nodes):
         """The authority's file in the inbox, taken by the next tick."""
-        authority = Authority(self.keys)
         (self.data / "inbox").mkdir(exist_ok=True)
         for node in nodes:
-            envelope = authority.enrol("node", node.node, node.pair.spki, self.now_ms)
-            (self.data / "inbox" / f"enrol-{node.keyid[:16]}.dsse").write_bytes(envelope)
+            with open_authority(self.keys) as authority:
+                envelope = authority.enrol("node", node.node, node.pair.spki, self.now_ms)
+                name = f"enrol-{authority.seq:010d}.dsse"
+                (self.data / "inbox" / name).write_bytes(envelope)
         return self.tick()
 
     def tick(self, ms=0):

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from node_simulator import SimulatedNode
 from raffinate.audit.bundle import export
-from raffinate.audit.demo_policy import append_licence_digests, write_demo_policy
 from raffinate.audit.findings import CODES, QUESTIONS
-from raffinate.audit.policy import parse_policy
+from raffinate.audit.policy import add_digests, format_policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import BundleError, open_source
 from raffinate.audit.verify import verify
 from raffinate.errors import RaffinateError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
+from raffinate.keys import load_public
 from raffinate.tlog.checkpoint import Checkpoint, format_checkpoint
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.note import sign_note
@@ -46,10 +46,10 @@ class Audit:
         self.licences = [self.site.licence("a.toml", "SN-0"), self.site.licence("b.toml", "SN-1")]
         self.site.tick(2000)
         self.policy_file = folder / "auditor" / "policy.toml"
-        write_demo_policy(self.policy_file, self.site.keys, ["SN-0", "SN-1"])
-        append_licence_digests(
-            self.policy_file, [sha256(data).hexdigest() for data in self.licences]
-        )
+        self.policy_file.parent.mkdir()
+        text = format_policy(load_public(self.site.keys), [], ["SN-0", "SN-1"])
+        digests = [sha256(data).hexdigest() for data in self.licences]
+        self.policy_file.write_text(add_digests("policy", text, digests))
 
     def send(self, node, *envelopes):
         return self.site.submit(node, *envelopes)

@@ -128,3 +128,32 @@ def test_enrolment_works_against_a_gateway_in_another_thread(running):
     finally:
         stop.set()
         worker.join()
+
+
+def test_commands_at_the_same_time_keep_the_authoritys_chain_whole(running):
+    nodes = [SimulatedNode(name, 300 + i) for i, name in enumerate(running.plant.nodes)]
+    for node in nodes:
+        running.submit(node, node.boot())
+    stop = threading.Event()
+
+    def work():
+        while not stop.wait(0.01):
+            running.tick(10)
+
+    def command(node, found):
+        code = format_code(node.keyid)
+        found.append(enrol(running.keys, running.data, node.node, code, 20.0, START_MS))
+
+    found = []
+    commands = [threading.Thread(target=command, args=(node, found)) for node in nodes]
+    worker = threading.Thread(target=work)
+    worker.start()
+    for thread in commands:
+        thread.start()
+    for thread in commands:
+        thread.join()
+    stop.set()
+    worker.join()
+    assert sorted(item.index for item in found) == [2, 3, 4, 5]
+    assert running.service.findings() == []
+    assert running.service.node_of(nodes[0].keyid[:16]) == "n01"

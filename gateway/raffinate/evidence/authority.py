@@ -1,11 +1,14 @@
 """The authority's pen: its key and its own chain of statements, kept beside the key.
 
 `<keys>/authority.statements` has every envelope it signed, one a line. A statement is written there
-before it is handed on, so that no number is used twice.
+before it is handed on, so that no number is used twice; a lock on the key's file keeps two commands
+from signing at once, until what was signed is handed on, so that it arrives in order.
 """
 
 from __future__ import annotations
 
+import fcntl
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -19,18 +22,30 @@ from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import replace_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from raffinate.keys import KeyPair
 
 STATEMENTS = "authority.statements"
 _MODE = 0o600
 
 
-class Authority:
-    """Signs the roster's statements. One at a time on a keys folder."""
+@contextmanager
+def open_authority(folder: Path) -> Iterator[Authority]:
+    """The authority's pen, held alone until left. Raises ConfigError."""
+    pair = load_pair(folder, "authority")
+    with (folder / "authority.key").open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield Authority(folder, pair)
 
-    def __init__(self, folder: Path) -> None:
+
+class Authority:
+    """Signs the roster's statements; opened by `open_authority`."""
+
+    def __init__(self, folder: Path, pair: KeyPair) -> None:
         self._path = folder / STATEMENTS
-        self._pair = load_pair(folder, "authority")
+        self._pair = pair
         self._keys = load_gateway_keys(folder)
         self._lines = self._path.read_bytes().splitlines() if self._path.exists() else []
         self._seq, self._prev = 0, bytes(32)
@@ -60,6 +75,11 @@ class Authority:
         replace_file(self._path, b"\n".join(self._lines) + b"\n", _MODE)
         self._seq, self._prev = self._seq + 1, leaf_hash(envelope)
         return envelope
+
+    @property
+    def seq(self) -> int:
+        """Number of the newest statement."""
+        return self._seq
 
     def _check_last(self) -> tuple[int, bytes]:
         try:

@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from raffinate.errors import RaffinateError
-from raffinate.evidence.authority import STATEMENTS, Authority
+from raffinate.evidence.authority import STATEMENTS, open_authority
 from raffinate.evidence.service import EvidenceService
 from raffinate.evidence.store import Store
 from raffinate.keys import load_gateway_keys, make_keys
@@ -62,11 +62,11 @@ def _start_log(keys_folder: Path, folder: Path, now_ms: int) -> None:
     with store.transaction():
         Sequencer.create(store.connection, keys.origin, keys.log, now_ms)
     store.close()
-    authority = Authority(keys_folder)
-    envelopes = [
-        authority.enrol("gateway", "gateway", keys.gateway.spki, now_ms),
-        authority.enrol("permit", "gateway", keys.permit.spki, now_ms),
-    ]
+    with open_authority(keys_folder) as authority:
+        envelopes = [
+            authority.enrol("gateway", "gateway", keys.gateway.spki, now_ms),
+            authority.enrol("permit", "gateway", keys.permit.spki, now_ms),
+        ]
     plant = Plant(keys.site, "", "", (), {}, {}, {}, {})
     service = EvidenceService(plant, keys, folder, _NoOffice(), now_ms)
     service.accept_authority(envelopes, now_ms)

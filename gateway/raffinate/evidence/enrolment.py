@@ -12,13 +12,12 @@ import time
 from base64 import b32decode, b32encode
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from raffinate.errors import RaffinateError
-from raffinate.evidence.authority import Authority
+from raffinate.evidence.authority import open_authority
 from raffinate.tlog.publish import replace_file
 
 if TYPE_CHECKING:
@@ -91,11 +90,12 @@ def enrol(
         )
     if known.enrolled is not None:
         return known.enrolled
-    envelope = Authority(keys).enrol("node", node, known.spki, now_ms)
-    name = f"enrol-{node}-{sha256(envelope).hexdigest()[:16]}"
-    answer = data / "outbox" / f"{name}.json"
-    answer.unlink(missing_ok=True)
-    replace_file(data / "inbox" / f"{name}.dsse", envelope)
+    with open_authority(keys) as authority:
+        envelope = authority.enrol("node", node, known.spki, now_ms)
+        name = f"enrol-{authority.seq:010d}-{node}"
+        answer = data / "outbox" / f"{name}.json"
+        answer.unlink(missing_ok=True)
+        replace_file(data / "inbox" / f"{name}.dsse", envelope)
     said = _await(lambda: answer.read_bytes() if answer.exists() else None, wait_s, sleep)
     if said is None:
         raise EnrolmentError(

@@ -96,6 +96,13 @@ class EvidenceService:
                 return "pending"
         return "unknown"
 
+    def node_of(self, key: str) -> str | None:
+        """The node whose enrolled key has this id."""
+        for keyid, known in self._intake.keys.items():
+            if known.role == "node" and keyid.startswith(key):
+                return known.name
+        return None
+
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
         """Check and log statements; every outcome is durable when it returns."""
         self._fresh()
