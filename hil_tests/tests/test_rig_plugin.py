@@ -14,7 +14,7 @@ def no_peers(tmp_path, monkeypatch):
 
 def test_a_missing_peer_skips_and_says_how_to_get_it(monkeypatch):
     monkeypatch.delenv(REQUIRE_ALL, raising=False)
-    with pytest.raises(pytest.skip.Exception, match="influxd-2.7 is not installed: make peers"):
+    with pytest.raises(pytest.skip.Exception, match=r"influxd-2\.7 is not installed: make peers"):
         requires_tool("influxd-2.7")
 
 
