@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from raffinate.errors import StorageFullError
 from raffinate.tlog.checkpoint import open_checkpoint
 from raffinate.tlog.hashing import leaf_hash, range_hash
@@ -123,7 +122,7 @@ def test_published_files_are_those_of_the_size(tmp_path, size):
     log = load(tmp_path, connection)
     append(log, connection, [entry(number) for number in range(size)])
     check_published(tmp_path, size)
-    partial_folders = [path for path in (tmp_path / "log").rglob("*.p")]
+    partial_folders = list((tmp_path / "log").rglob("*.p"))
     assert len(partial_folders) == sum(width < 256 for _, _, width in tiles_of(size)) + (
         size % 256 > 0
     )
@@ -164,7 +163,13 @@ def test_tile_paths_are_grouped_by_thousands():
 def test_bundles_with_junk_or_cut_short_are_refused():
     data = encode_bundle([b"a", b"bc"])
     assert decode_bundle(data, 2) == [b"a", b"bc"]
-    for bad, width in ((data + b"\0\1x", 2), (data[:-1], 2), (data, 3), (data, 1), (data + b"\0", 3)):
+    for bad, width in (
+        (data + b"\0\1x", 2),
+        (data[:-1], 2),
+        (data, 3),
+        (data, 1),
+        (data + b"\0", 3),
+    ):
         with pytest.raises(TileError):
             decode_bundle(bad, width)
     with pytest.raises(TileError):
@@ -180,9 +185,7 @@ def test_a_crash_at_every_publication_step_recovers_by_loading(tmp_path, first, 
         connection = create(folder)
         log = load(folder, connection)
         append(log, connection, [entry(number) for number in range(first)])
-        before = {
-            path: path.read_bytes() for path in (folder / "log").rglob("*") if path.is_file()
-        }
+        before = {path: path.read_bytes() for path in (folder / "log").rglob("*") if path.is_file()}
         log = load(folder, connection, step=-1)
         log._folder.step, log._folder.after = step, after
         crashed = False
@@ -319,9 +322,7 @@ def test_kill_at_random_instants_loses_nothing_that_was_told(tmp_path):
     create(tmp_path).close()
     told = 0
     for round_number in range(6):
-        code = _CHILD.format(
-            tests=str(Path(__file__).parent), file=__file__, folder=str(tmp_path)
-        )
+        code = _CHILD.format(tests=str(Path(__file__).parent), file=__file__, folder=str(tmp_path))
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         for _ in range(3 + 5 * round_number):
             told = int(child.stdout.readline())

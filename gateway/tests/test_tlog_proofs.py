@@ -8,10 +8,12 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-
 from raffinate.tlog.checkpoint import (
     Checkpoint,
     format_checkpoint,
@@ -131,7 +133,10 @@ def test_any_proof_changed_in_one_hash_is_refused(size, data):
             verify_inclusion(values[index], index, size, found, root)
 
 
-@pytest.mark.parametrize("text", ["", "+15", "1_5", " 15", "15 ", "015", "\uff11\uff15", "-1", "1" * 20])
+@pytest.mark.parametrize(
+    "text",
+    ["", "+15", "1_5", " 15", "15 ", "015", "\uff11\uff15", "-1", "1" * 20],
+)
 def test_what_int_takes_and_a_size_is_not(text):
     with pytest.raises(ProofError):
         parse_decimal(text)
@@ -250,8 +255,6 @@ def test_a_tlog_proof_comes_back():
 
 @given(st.integers(1, ORDER - 1), st.integers(1, ORDER - 1))
 def test_signatures_are_brought_to_low_s_and_only_those_pass(r, s):
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
     made = encode_dss_signature(r, s)
     check_der(low_s(made))
     assert decode_dss_signature(low_s(made))[1] <= HALF
