@@ -7,6 +7,7 @@ returned survives power loss as far as the disk keeps what it says it has synced
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import threading
 from collections import deque
@@ -189,6 +190,13 @@ class FrameArchive:
             (now_ms,),
         )
         return self.count("epoch")
+
+    def instance(self) -> str:
+        """What tells this archive from any other: 16 hex digits, made with it."""
+        self._execute(
+            "INSERT OR IGNORE INTO counts VALUES ('instance', ?)", (secrets.randbits(62),)
+        )
+        return f"{self.count('instance'):016x}"
 
     def close(self) -> None:
         """Let go of the file; all that was committed is on disk already."""

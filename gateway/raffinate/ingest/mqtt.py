@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -41,6 +41,8 @@ CONNECT_S_MAX = 10.0
 GOODBYE_S_MAX = 2.0
 MID_BITS = 16
 
+SessionWord = Literal["connected", "connecting", "refused", "kicked"]
+
 log = logging.getLogger("raffinate.mqtt")
 
 
@@ -62,7 +64,7 @@ class MqttSession:
         self.client_id = f"raffinate-gateway-{site}"
         self._filters = [(f"{topics.PREFIX}/{site}/+/{leaf}", 1) for leaf in LEAVES]
         self._generation = 0
-        self._state = ("connecting", "")
+        self._state: tuple[SessionWord, str] = ("connecting", "")
         self._connected = False
         self._reads = 0
         self._presence = presence
@@ -94,7 +96,7 @@ class MqttSession:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def state(self) -> tuple[str, str]:
+    def state(self) -> tuple[SessionWord, str]:
         """(connected, connecting, refused or kicked; a sentence for the operator)."""
         return self._state
 
@@ -276,7 +278,7 @@ class MqttSession:
         mid = self._generation << MID_BITS | message.mid
         self._inbox.put(Inbound(topic, bytes(message.payload), mid, self._time_ms()))
 
-    def _say(self, state: str, detail: str) -> None:
+    def _say(self, state: SessionWord, detail: str) -> None:
         if (state, detail) != self._state:
             self._state = (state, detail)
             log.warning("%s", detail) if detail else log.info("broker: %s", state)

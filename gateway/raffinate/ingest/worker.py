@@ -117,8 +117,7 @@ class IngestWorker:
         messages = self._inbox.take(wait_s)
         now_s = self._monotonic_s()
         try:
-            for message in messages:
-                self._sort(message)
+            self._sort_all(messages)
             if not self.state.full or now_s >= self._retry_s:
                 self._settle(due=now_s >= self._tick_s)
                 self._settled(now_s)
@@ -140,6 +139,17 @@ class IngestWorker:
         if self._missed:
             self._missed = False
             self._uplink.reconnect()
+
+    def _sort_all(self, messages: Sequence[Inbound]) -> None:
+        """A status that cannot be answered is left to come again; the others go on."""
+        failed: StorageFullError | None = None
+        for message in messages:
+            try:
+                self._sort(message)
+            except StorageFullError as exc:
+                self._missed, failed = True, exc
+        if failed is not None:
+            raise failed
 
     def _sort(self, message: Inbound) -> None:
         place = self._topics.get(message.topic)

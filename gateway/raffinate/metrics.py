@@ -1,0 +1,102 @@
+"""Prometheus metrics, read from the parts' own counters when they are scraped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from prometheus_client.metrics_core import Metric
+
+    from raffinate.ingest.state import IngestState
+
+
+def make_registry(
+    ingest: IngestState, health: Callable[[], Mapping[str, Any]], dropped: Callable[[], int]
+) -> CollectorRegistry:
+    """A registry of one gateway; nothing of it is global."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(ingest, health, dropped))
+    return registry
+
+
+class _Collector(Collector):
+    def __init__(
+        self,
+        ingest: IngestState,
+        health: Callable[[], Mapping[str, Any]],
+        dropped: Callable[[], int],
+    ) -> None:
+        self._ingest = ingest
+        self._health = health
+        self._dropped = dropped
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: names follow from `collect`."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, of this moment."""
+        ingest, health = self._ingest, self._health()
+        yield from (
+            _counter("frames", "Frames archived.", ingest.frames),
+            _counter("samples", "Samples in them.", ingest.samples),
+            _counter("duplicates", "Frames that came again.", ingest.duplicates),
+            _counter("pending_dropped", "Frames of keys not enrolled.", ingest.pending_dropped),
+            _counter("quarantined", "Messages put into quarantine.", ingest.quarantined),
+            _counter("publish_dropped", "Messages to nodes without a broker.", self._dropped()),
+            _gauge("ingest_queue", "Messages waiting for their commit.", ingest.queue),
+            _gauge("ingest_ok", "0 while a store is full.", not ingest.full),
+            _gauge(
+                "broker_connected",
+                "Whether the broker session is up.",
+                health["broker"]["state"] == "connected",
+            ),
+        )
+        rejections = CounterMetricFamily(
+            "raffinate_rejected", "Frames rejected, by reason.", labels=["reason"]
+        )
+        for reason, count in sorted(ingest.rejections.items()):
+            rejections.add_metric([reason], count)
+        yield rejections
+        yield from self._stores(health)
+        online = GaugeMetricFamily("raffinate_node_online", "As its status says.", labels=["node"])
+        last = GaugeMetricFamily(
+            "raffinate_node_last_frame_seconds", "When its last frame came.", labels=["node"]
+        )
+        for name, node in ingest.nodes.items():
+            if node.online is not None:
+                online.add_metric([name], node.online)
+            if node.last_frame_ms is not None:
+                last.add_metric([name], node.last_frame_ms / 1000)
+        yield online
+        yield last
+
+    @staticmethod
+    def _stores(health: Mapping[str, Any]) -> Iterable[Metric]:
+        size = GaugeMetricFamily("raffinate_store_bytes", "Size on disk.", labels=["store"])
+        limit = GaugeMetricFamily("raffinate_store_bytes_max", "Its limit.", labels=["store"])
+        lag = GaugeMetricFamily(
+            "raffinate_projection_lag_frames", "Frames not yet projected.", labels=["store"]
+        )
+        for name in ("archive", "series"):
+            size.add_metric([name], health[name]["bytes"])
+            limit.add_metric([name], health[name]["bytes_max"])
+        for name in ("series", "influx"):
+            if health[name] is not None:
+                lag.add_metric([name], health[name]["lag"])
+        yield from (size, limit, lag)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"raffinate_{name}", text, value=value)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"raffinate_{name}", text, value=float(value))
