@@ -15,7 +15,7 @@ export class Cell {
 
   constructor(private readonly info: PointInfo) {
     this.element = h("td", { class: "cell", tabindex: -1, "data-point": info.point.id });
-    this.element.append(this.mark, this.value, this.note);
+    this.element.append(this.mark, this.value, " ", this.note);
   }
 
   update(store: Store): Condition {
@@ -35,7 +35,10 @@ export class Cell {
       this.value,
       number === null ? letter(sample?.quality) : formatWire(point.unit, number, decimals),
     );
-    setText(this.note, noteFor(condition, sample, now));
+    setText(this.note, sample === undefined ? "" : qualityReason(sample.quality));
+    // An age is drawn by the style sheet: in the text it would part the number from its label.
+    const age = condition === "stale" && sample !== undefined ? formatAge(now - sample.timeMs) : "";
+    setAttribute(this.element, "data-age", age);
     const words = describe(point, sample, condition, now, decimals);
     setAttribute(
       this.element,
@@ -48,14 +51,4 @@ export class Cell {
 
 function letter(quality: string | undefined): string {
   return quality === undefined || quality === "good" ? "\u2013" : quality.charAt(0);
-}
-
-function noteFor(
-  condition: Condition,
-  sample: { quality: string; timeMs: number } | undefined,
-  nowMs: number,
-): string {
-  if (sample === undefined) return "";
-  if (condition === "stale") return formatAge(nowMs - sample.timeMs);
-  return qualityReason(sample.quality);
 }

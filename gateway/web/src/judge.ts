@@ -92,8 +92,11 @@ export function describe(
   if (sample !== undefined && sample.value !== null) {
     parts.push(`${formatWire(point.unit, sample.value, decimals)}${unit}`);
   }
+  // The letter and the reason as they are seen, for those who speak what they see.
+  if (sample !== undefined && sample.quality !== "good") {
+    parts.push(`${sample.quality.charAt(0)} ${qualityReason(sample.quality)}`.trim());
+  }
   if (condition !== "normal") parts.push(WORDS[condition]);
-  if (sample !== undefined && sample.quality !== "good") parts.push(qualityReason(sample.quality));
   if (sample !== undefined && condition === "stale") {
     parts.push(`measured ${formatSpan(nowMs - sample.timeMs)} ago`);
   }

@@ -49,7 +49,7 @@ describe("a state in words", () => {
   it.each([
     ["normal", sample(1.85), "1.85"],
     ["low", sample(1.4), "1.40, low, normal 1.73 to 1.97"],
-    ["failure", sample(null, "F:open"), "failure, open"],
+    ["failure", sample(null, "F:open"), "F open, failure"],
     ["stale", sample(1.85, "good", 83_000), "1.85, old, measured 1 min 23 s ago"],
   ] as const)("%s", (condition, given, words) => {
     expect(inWords(PH, given, condition, NOW, 2)).toBe(words);
