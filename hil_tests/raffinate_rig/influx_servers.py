@@ -103,6 +103,9 @@ class InfluxServer:
     def _answers(self) -> bool:
         try:
             self.request("GET", "/ping")
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
         except (OSError, urllib.error.URLError):
             return False
         return True

@@ -92,6 +92,7 @@ class V2Target:
 
     def close(self) -> None:
         """See InfluxTarget."""
+        self._client.api_client.rest_client.pool_manager.clear()
         self._client.close()
 
 
