@@ -175,7 +175,7 @@ class GapCover:
 class StatementResult:
     """What a batch of statements led to, once every one is durable (logged, waiting or refused).
 
-    `refused` has (seq, reason) by keyid of 64 hex digits; `Evidence.node_of` names a key's node.
+    `refused` has (seq, reason) by keyid of 64 hex digits.
     """
 
     outgoing: tuple[Outgoing, ...] = ()

@@ -71,9 +71,6 @@ class Evidence(Protocol):
     def key_state(self, node: str, key: str) -> str:
         """State of the key (16 or 64 hex digits) of a node: enrolled, pending, revoked, unknown."""
 
-    def node_of(self, key: str) -> str | None:
-        """The node whose enrolled key has this id (16 or 64 hex digits)."""
-
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
         """Check and log statements; returns when every one is durable. Raises StorageFullError."""
 

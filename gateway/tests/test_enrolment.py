@@ -156,4 +156,3 @@ def test_commands_at_the_same_time_keep_the_authoritys_chain_whole(running):
     worker.join()
     assert sorted(item.index for item in found) == [2, 3, 4, 5]
     assert running.service.findings() == []
-    assert running.service.node_of(nodes[0].keyid[:16]) == "n01"

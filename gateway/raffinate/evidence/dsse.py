@@ -9,6 +9,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
@@ -84,15 +85,26 @@ def pae(payload: bytes, payload_type: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(payload), payload)
 
 
+def digest(envelope: Envelope) -> bytes:
+    """SHA-256 of what is signed."""
+    return sha256(pae(envelope.payload, envelope.payload_type)).digest()
+
+
 def verify(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> None:
     """Check the signature, strict DER and low s included. Raises RejectedError `signature`."""
+    check_form(envelope)
     try:
-        check_der(envelope.signature)
         key.verify(envelope.signature, pae(envelope.payload, envelope.payload_type), _SHA256)
-    except SignatureError as error:
-        raise RejectedError("signature", str(error)) from None
     except InvalidSignature:
         raise RejectedError("signature", "the signature does not verify") from None
+
+
+def check_form(envelope: Envelope) -> None:
+    """Check that the signature is strict DER with a low s. Raises RejectedError `signature`."""
+    try:
+        check_der(envelope.signature)
+    except SignatureError as error:
+        raise RejectedError("signature", str(error)) from None
 
 
 def sign(payload: bytes, payload_type: bytes, pair: KeyPair) -> bytes:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from raffinate.model import Inbound
     from raffinate.tlog.sequencer import Sequencer
 
+    Looked = tuple[dsse.Envelope | RejectedError, tuple[bytes, bytes, bytes] | None]
+
 PENDING_KEYS_MAX = 64
 FORKS_MAX = 64
 WAITING_MAX = 1000
@@ -68,17 +70,34 @@ class Intake:
         for key_id, seq, received_ms, data in store.waiting():
             self.waiting.setdefault(key_id, {})[seq] = (received_ms, data)
 
-    def take(self, message: Inbound, work: Work) -> None:
-        """Decide about one message; every outcome is in `work`."""
+    def look(self, message: Inbound) -> Looked:
+        """What a message seems to be, and what its signature must fit; nothing is verified."""
         try:
-            node = self._node(message.topic)
             envelope = dsse.decode_envelope(message.payload)
-            key = self.keys.get(envelope.keyid)
+        except RejectedError as error:
+            return error, None
+        key = self.keys.get(envelope.keyid)
+        if key is None:
+            return envelope, None
+        return envelope, (key.spki, envelope.signature, dsse.digest(envelope))
+
+    def take(
+        self, message: Inbound, looked: dsse.Envelope | RejectedError, verified: bool, work: Work
+    ) -> None:
+        """Decide about one message; every outcome is in `work`.
+
+        `verified` tells that a Verifier found the signature to fit.
+        """
+        try:
+            if isinstance(looked, RejectedError):
+                raise looked
+            node = self._node(message.topic)
+            key = self.keys.get(looked.keyid)
             if key is None:
-                self._take_pending(node, envelope, message, work)
+                self._take_pending(node, looked, message, work)
                 return
             _check_sender(key, node)
-            statement = self.check(envelope, key, work.refused)
+            statement = self.check(looked, key, work.refused, verified=verified)
         except RejectedError as error:
             work.quarantine.append((message, error.code))
             return
@@ -89,12 +108,17 @@ class Intake:
         envelope: dsse.Envelope,
         key: Key,
         refused: dict[str, list[tuple[int, str]]] | None = None,
+        *,
+        verified: bool = False,
     ) -> Statement:
         """The statement of an envelope signed by `key` for this site and log.
 
         Raises RejectedError; what its key signed and is refused anyhow is put into `refused`.
         """
-        dsse.verify(envelope, key.public)
+        if verified:
+            dsse.check_form(envelope)
+        else:
+            dsse.verify(envelope, key.public)
         try:
             return self._read(envelope, key)
         except RejectedError as error:

@@ -21,6 +21,7 @@ from raffinate.evidence.intake import Intake
 from raffinate.evidence.receipts import ReceiptMaker
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.store import Finding, Key, Store
+from raffinate.evidence.verifier import Verifier
 from raffinate.evidence.work import Work
 from raffinate.model import Outgoing, StatementResult
 from raffinate.tlog.hashing import leaf_hash
@@ -73,6 +74,7 @@ class EvidenceService:
         self._data = data
         self._office = office
         self._store = Store(data / "evidence.sqlite")
+        self._verifier = Verifier()
         self._enrolled: list[tuple[str, str]] = []
         self._status: dict[str, Status] = {}
         self._stale = False
@@ -84,6 +86,7 @@ class EvidenceService:
 
     def close(self) -> None:
         """Release the database; everything that was returned is durable already."""
+        self._verifier.close()
         self._store.close()
 
     def key_state(self, node: str, key: str) -> str:
@@ -96,13 +99,6 @@ class EvidenceService:
                 return "pending"
         return "unknown"
 
-    def node_of(self, key: str) -> str | None:
-        """The node whose enrolled key has this id."""
-        for keyid, known in self._intake.keys.items():
-            if known.role == "node" and keyid.startswith(key):
-                return known.name
-        return None
-
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
         """Check and log statements; every outcome is durable when it returns."""
         self._fresh()
@@ -110,8 +106,10 @@ class EvidenceService:
             self._now_ms = max(self._now_ms, batch[-1].received_ms)
         work = self._work()
         try:
-            for message in batch:
-                self._intake.take(message, work)
+            looked = [self._intake.look(message) for message in batch]
+            fits = self._verifier.results([item for _, item in looked])
+            for message, (envelope, _), fit in zip(batch, looked, fits, strict=True):
+                self._intake.take(message, envelope, fit is True, work)
         except BaseException:
             self._stale = True
             raise
@@ -412,6 +410,10 @@ class EvidenceService:
 
     def _topic(self, node: str, leaf: str) -> str:
         return topics.topic(self._plant.site, node, leaf)
+
+    def log_size(self) -> int:
+        """Entries in the log; safe to read from any thread."""
+        return self._log.size
 
     def findings(self) -> list[Finding]:
         """The newest findings, newest first."""

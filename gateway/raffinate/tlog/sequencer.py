@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raffinate.errors import RaffinateError
+from raffinate.errors import RaffinateError, StorageFullError
 from raffinate.tlog.checkpoint import Checkpoint, format_checkpoint, open_checkpoint
 from raffinate.tlog.hashing import EMPTY_ROOT, leaf_hash
 from raffinate.tlog.note import NoteError, sign_note
@@ -247,10 +247,13 @@ class Sequencer:
                 f"the tiles in {self._folder.root} do not lead to the recorded head of size {size};"
                 " restore that folder and the evidence database from the same backup"
             )
-        if staged is None:
+        if staged is None and not (self._folder.root / CHECKPOINT).exists():
             self._folder.replace(CHECKPOINT, note)
-        self.root, self.note = root, note
-        self.publish()
+        try:
+            self.publish()
+        except StorageFullError:
+            # Everything is committed; `prepare` publishes before it lays out the next batch.
+            return
 
     def _load_tail(self, base: int) -> bytes:
         index, width = divmod(base, TILE_WIDTH)
