@@ -39,6 +39,7 @@ HELD_MESSAGES_MAX = 4000
 RETRY_S = 1.0
 TICK_S = 1.0
 WAIT_S = 0.25
+NODE_LEVEL = 3  # of a topic
 KEY_REVOKED = "key-revoked"
 KNOWN_STATES = ("enrolled", "revoked")  # a pending or unknown key gets no answer but resume
 
@@ -219,7 +220,7 @@ class IngestWorker:
 
     def _take_result(self, result: StatementResult) -> None:
         self._done += [message.mid for message in self._statements]
-        nodes = {message.topic.split("/")[3] for message in self._statements}
+        nodes = {message.topic.split("/")[NODE_LEVEL] for message in self._statements}
         self._statements = []
         self._covers += [(self._owner(cover.key, nodes), cover) for cover in result.gaps]
         for keyid, refused in result.refused.items():
@@ -231,8 +232,8 @@ class IngestWorker:
             )
         self._uplink.publish(result.outgoing)
 
-    def _owner(self, key: str, nodes: Iterable[str]) -> str:
-        """The node of a key, one of those whose statements were in the batch."""
+    def _owner(self, key: str, nodes: Iterable[str] = ()) -> str:
+        """The node of an enrolled or revoked key; `nodes` are those to ask about a new one."""
         if key not in self._node_of:
             for node in nodes:
                 self._key_state(node, key)
@@ -327,7 +328,7 @@ class IngestWorker:
 
     def _tell(self, commit: Commit, rejected: Sequence[Rejected], now_ms: int) -> None:
         for (key, boot), upto in commit.upto.items():
-            self._acks.tell_upto(self._node_of.get(key, ""), key, boot, upto)
+            self._acks.tell_upto(self._owner(key), key, boot, upto)
         for item in (*rejected, *commit.conflicts):
             self._acks.tell_rejected(item.node, item.key, item.boot, item.seq, item.reason)
         for (key, boot), holes in commit.holes.items():
