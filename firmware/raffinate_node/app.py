@@ -4,7 +4,7 @@ import gc
 
 from raffinate_node.clock import Clock
 from raffinate_node.drivers.digital import EquipmentLines
-from raffinate_node.frames import FrameWriter
+from raffinate_node.frames import FrameWriter, frame_bytes
 from raffinate_node.instruments import Instruments
 from raffinate_node.outbox import Outbox
 from raffinate_node.sampler import Sampler
@@ -29,7 +29,8 @@ LINK_SILENT_MS_MAX = 120_000
 class App:
     """The node's parts, built in the order in which they need each other.
 
-    `make_evidence(hal, config, store, clock, outbox, boot)` returns the evidence.
+    `make_evidence(hal, config, store, clock, outbox, boot)` returns the evidence; config.stages is
+    emptied after its start().
     """
 
     def __init__(self, hal: "Any", config: "Config", make_evidence: "Any") -> None:
@@ -43,6 +44,7 @@ class App:
         self.outbox = Outbox(store, config.outbox, self.clock, self.boot)
         self.evidence = make_evidence(hal, config, store, self.clock, self.outbox, self.boot)
         self.instruments = Instruments(config, hal, self.clock.up_ms)
+        self._frame_bytes = frame_bytes(config)
         self.sampler: "Any" = None
         self._link: "Any" = None
         self._lines = _equipment_lines(hal, config)
@@ -54,10 +56,13 @@ class App:
         """Start the evidence, which makes the key at the first start; then run every task."""
         hal, config = self.hal, self.config
         await self.evidence.start()
+        # What the stages say is now in instruments and meters.
+        config.stages = []
         names = {"site": config.site, "node": config.node, "broker": config.broker}
         uplink = Uplink(hal, names, None, self.outbox, self.clock, self.evidence, self.boot)
         self._link = uplink.link
-        frames = FrameWriter(config, self.evidence.keyid[:16], self.boot, self.on_frame)
+        keyid = self.evidence.keyid
+        frames = FrameWriter(config, keyid[:16], self.boot, self._frame_bytes, self.on_frame)
         self.sampler = Sampler(
             self.clock,
             self.instruments.stages,

@@ -3,13 +3,12 @@
 import hashlib
 from binascii import hexlify
 
-from raffinate_wire import b64, ids
-from raffinate_wire.errors import WireError
-
 from raffinate_node import strict_json
 from raffinate_node.members import ConfigError, Members
 from raffinate_node.points import read_point
 from raffinate_node.settings import Config, EquipmentConfig, PointConfig, StageConfig
+from raffinate_wire import b64, ids
+from raffinate_wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,10 +24,12 @@ class FrameWriter:
     stage.
     """
 
-    def __init__(self, config: "Config", key16: str, boot: int, sink: "Any") -> None:
+    def __init__(
+        self, config: "Config", key16: str, boot: int, bytes_max: int, sink: "Any"
+    ) -> None:
         self.boot = boot
         self.seq = 0
-        self._builder = FrameBuilder(config.site, config.node, key16, _bytes_needed(config))
+        self._builder = FrameBuilder(config.site, config.node, key16, bytes_max)
         self._frame_scans = config.frame_scans
         self._sink = sink
         self._prev = ZERO_PREV
@@ -80,8 +82,8 @@ class FrameWriter:
         self._open_scans = 1
 
 
-def _bytes_needed(config: "Config") -> int:
-    # The buffer is as large as this node's frames get, not as a frame may be.
+def frame_bytes(config: "Config") -> int:
+    """How large this node's frames get: the buffer need not be as large as a frame may be."""
     scan_bytes = SCAN_BYTES_MAX
     for stage in config.stages:
         for point in stage.points:

@@ -31,7 +31,7 @@ LIMITS = {
     "pingresp_ms": 10000,
     "write_ms": 10000,  # for each chunk: no progress for this long is a dead link
     "chunk_bytes": 1024,
-    "inbound_bytes_max": 12288 + 256,
+    "inbound_bytes_max": 8192 + 320,
     "backoff_ms_min": 1000,
     "backoff_ms_max": 60000,
     "steady_ms": 30000,  # a session that lived this long starts the backoff anew
@@ -56,6 +56,7 @@ class Counters:
         self.resumes = 0
         self.failures = 0
         self.published = 0
+        self.pubacked = 0
         self.sent_dup = 0
         self.pubacks_unknown = 0
         self.oversize = 0
@@ -301,6 +302,7 @@ class Link:
         if message is None:
             self.counters.pubacks_unknown += 1
             return
+        self.counters.pubacked += 1
         message.on_puback()
         self.wake()
 

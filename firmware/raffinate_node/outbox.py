@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FOLDER = "outbox"
 FRAME_BYTES_MAX = 16384
-RAM_FRAMES_MAX = 256
+RAM_FRAMES_MAX = 64
+SKIPS_MAX = 64
 AGAIN_MS_MIN = 30000
 AGAIN_MS_MAX = 600000
 GAP_S = 60
@@ -323,7 +324,7 @@ class Outbox:
         self._skip = [key for key in self._skip if key[0] != boot or key[1] > upto]
 
     def _reject(self, boot: int, seq: int) -> None:
-        if not self._is_settled(boot, seq) and len(self._skip) < RAM_FRAMES_MAX:
+        if not self._is_settled(boot, seq) and len(self._skip) < SKIPS_MAX:
             self._skip.append((boot, seq))
             self.counters.frames_rejected += 1
 

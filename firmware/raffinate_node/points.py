@@ -1,11 +1,10 @@
 """What node.json may say about a point: its driver and the driver's own members."""
 
-from raffinate_wire import frame
-from raffinate_wire.errors import WireError
-
 from raffinate_node.drivers.ads1115 import LOOP_DELAY_MS
 from raffinate_node.drivers.pulse import WINDOW_MS
 from raffinate_node.settings import PointConfig
+from raffinate_wire import frame
+from raffinate_wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

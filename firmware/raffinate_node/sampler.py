@@ -6,12 +6,11 @@ point then has a number in its wire unit, an NE 107 state, or nothing (a command
 
 import gc
 
-from raffinate_wire.errors import WireError
-from raffinate_wire.frame import scaled
-
 from raffinate_node import aio, quality
 from raffinate_node.drivers import AT_ONCE, IN_TURN, NOT_YET, NOTHING, TOGETHER
 from raffinate_node.quality import Fault
+from raffinate_wire.errors import WireError
+from raffinate_wire.frame import scaled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ class Point:
         self._last_good: "float | None" = None
         self._last_good_ms = 0
         self._uncorrected = False
+        self._takes_ms = 0
         self._ready_ms = 0
 
     def begin(self, up_ms: int) -> bool:
@@ -61,7 +61,7 @@ class Point:
         self.result = None
         temp_c = self._correction(up_ms)
         try:
-            self._ready_ms = up_ms + self.driver.begin(temp_c)
+            self._takes_ms = self.driver.begin(temp_c)
         except OSError as error:
             self.result = quality.bus_state(error)
             return False
@@ -69,6 +69,10 @@ class Point:
             self.result = fault.state
             return False
         return True
+
+    def begun(self, up_ms: int) -> None:
+        """The last transaction of begin() is over: from now the sensor needs its time."""
+        self._ready_ms = up_ms + self._takes_ms
 
     def wait_ms(self, up_ms: int) -> int:
         """How long until collect() may be called."""
@@ -255,10 +259,12 @@ class Sampler:
 
     def _guarded_begin(self, point: Point, up_ms: int) -> bool:
         try:
-            return point.begin(up_ms)
+            started = point.begin(up_ms)
         except Exception as error:  # noqa: BLE001 - one driver's defect never stops another point
             self._defect(point, error)
             return False
+        point.begun(self._clock.up_ms())
+        return started
 
     def _guarded_collect(self, point: Point, up_ms: int) -> bool:
         try:

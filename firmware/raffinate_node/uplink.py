@@ -8,16 +8,15 @@ comes from the network can end a task.
 
 from binascii import hexlify
 
+from raffinate_node import aio
+from raffinate_node.link import Link
+from raffinate_node.outbox_item import STATEMENT, Item
+from raffinate_node.window import WINDOW_MAX
 from raffinate_wire import topics
 from raffinate_wire.ack import parse_ack
 from raffinate_wire.errors import WireError
 from raffinate_wire.resume import parse_resume
 from raffinate_wire.status import format_online, format_will
-
-from raffinate_node import aio
-from raffinate_node.link import Link
-from raffinate_node.outbox_item import STATEMENT, Item
-from raffinate_node.window import WINDOW_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Counters:
         self.acks = 0
         self.receipts = 0
         self.permits = 0
-        self.resumes = 0
+        self.answers = 0
         self.times_refused = 0
         self.malformed = 0
         self.foreign = 0
@@ -290,7 +289,7 @@ class Uplink:
         self._nonce = self._asked_up_ms = None
         if asked_up_ms is None:
             return
-        self.counters.resumes += 1
+        self.counters.answers += 1
         now_ms = self._clock.up_ms()
         if now_ms - asked_up_ms <= ANSWER_MS_MAX:
             self._ask_again_ms = ASK_AGAIN_MS_MIN

@@ -9,6 +9,7 @@ import time
 import uuid
 
 import paho.mqtt.client as mqtt
+
 from raffinate_wire.ack import format_ack
 from raffinate_wire.resume import format_resume
 from raffinate_wire.status import parse_status

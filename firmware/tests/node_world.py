@@ -4,7 +4,7 @@ import base64
 import json
 
 from raffinate_node import config as node_config
-from raffinate_node.frames import FrameWriter
+from raffinate_node.frames import FrameWriter, frame_bytes
 from raffinate_node.instruments import Instruments
 from raffinate_node.sampler import Sampler
 from raffinate_rig.devices import BusError
@@ -210,7 +210,9 @@ class Node:
         self.frames = []
         self.starts = []
         self.instruments = Instruments(self.settings, self.world, self.world.up_ms)
-        self.writer = FrameWriter(self.settings, KEY16, 7, self._on_frame)
+        self.writer = FrameWriter(
+            self.settings, KEY16, 7, frame_bytes(self.settings), self._on_frame
+        )
         self.sampler = Sampler(
             self.world,
             self.instruments.stages,

@@ -1,8 +1,9 @@
 """Formulas against their sources' own numbers (CRC, IEC 60751, NAMUR NE 43, buffer tables)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from raffinate_node import calibration, conversion
 
 
@@ -20,6 +21,7 @@ def test_two_buffers_give_slope_and_offset_back():
     assert offset_mv == pytest.approx(12.0)
 
 
+@settings(deadline=None)
 @given(
     ph=st.floats(-1, 14),
     slope_pct=st.floats(80, 105),

@@ -1,5 +1,6 @@
-import checks_clock
 import pytest
+
+import checks_clock
 from portable import checks_of, run_on_micropython
 
 

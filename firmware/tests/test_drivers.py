@@ -1,6 +1,7 @@
 """Each driver against the rig's register-level device, which notes every misuse of its part."""
 
 import pytest
+
 from node_world import Node, World, node_json, run, stage_json
 from raffinate_node.drivers import NOTHING
 from raffinate_node.drivers.digital import Contact, EquipmentLines

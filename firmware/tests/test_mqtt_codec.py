@@ -1,9 +1,10 @@
 from itertools import pairwise
 
-import checks_mqtt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import checks_mqtt
 from mqtt_vectors import GOOD
 from portable import checks_of, run_on_micropython
 from raffinate_node import mqtt_codec

@@ -2,12 +2,13 @@
 
 import tempfile
 
-import checks_outbox
 import pytest
-import raffinate_node.store as store_module
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+import checks_outbox
+import raffinate_node.store as store_module
 from outbox_tools import Ack, Bench
 from portable import checks_of, run_on_micropython
 

@@ -1,13 +1,15 @@
 """The scan's schedule, what one bad part does to the others, and the chain of frames."""
 
 import hashlib
+import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from node_world import KEY16, Node, node_json, read, run, stage_json
 from raffinate_node.drivers import AT_ONCE, TOGETHER
-from raffinate_node.frames import FrameWriter
+from raffinate_node.frames import FrameWriter, frame_bytes
 from raffinate_node.sampler import LATE_MS_MAX, Point, Sampler, Stage
 from raffinate_wire.frame import FRAME_BYTES_MAX, ZERO_PREV, parse_frame
 
@@ -82,7 +84,7 @@ def test_a_little_late_is_a_scan_and_is_measured():
 def test_a_long_interval_still_reports_in():
     node = Node(node_json(1, scan_ms=60_000))
     _, beats = run_until(node, node.world.now + 200_000)
-    assert max(b - a for a, b in zip(beats, beats[1:], strict=False)) <= 2000
+    assert max(b - a for a, b in itertools.pairwise(beats)) <= 2000
 
 
 def test_frames_are_numbered_and_chained():
@@ -167,6 +169,7 @@ def test_a_driver_s_defect_stops_no_other_point_and_is_said_once():
     assert len(world.console) == 2
 
 
+@settings(deadline=None)
 @given(
     value=st.floats(allow_nan=True, allow_infinity=True),
     limits=st.none() | st.just((-5.0, 5.0)),
@@ -206,6 +209,7 @@ class Result:
         return self.point.record(stage)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     counts=st.lists(st.integers(0, 16), min_size=1, max_size=32),
     frame_scans=st.integers(1, 20),
@@ -219,9 +223,9 @@ def test_a_scan_that_does_not_fit_is_split_at_a_stage_and_nothing_is_lost(
         for at, count in enumerate(counts)
     ]
     datas = []
-    writer = FrameWriter(
-        settings_like(counts, frame_scans), KEY16, 7, lambda *a: datas.append(a[2])
-    )
+    config = settings_like(counts, frame_scans)
+    sink = lambda *frame: datas.append(frame[2])  # noqa: E731 - used once
+    writer = FrameWriter(config, KEY16, 7, frame_bytes(config), sink)
     for scan in range(scans):
         writer.on_scan(stages, None, "U", 1000 * scan)
     writer.close()
@@ -247,11 +251,9 @@ def settings_like(counts, frame_scans):
             for index in range(count)
         ]
         stages.append({"id": f"e{at:02d}", "points": points})
-    settings = read(node_json(1, frame_scans=frame_scans))
-    settings.stages = [
-        read(node_json(stages=[stage], calibration={})).stages[0] for stage in stages
-    ]
-    return settings
+    config = read(node_json(1, frame_scans=frame_scans))
+    config.stages = [read(node_json(stages=[stage], calibration={})).stages[0] for stage in stages]
+    return config
 
 
 def test_a_scan_without_a_measurement_leaves_no_frame():

@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import checks_store
 import pytest
+
+import checks_store
 from portable import checks_of, run_on_micropython
 
 

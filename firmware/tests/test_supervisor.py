@@ -1,5 +1,6 @@
-import checks_supervisor
 import pytest
+
+import checks_supervisor
 from portable import checks_of, run_on_micropython
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from raffinate_wire import predicates_node, predicates_rest
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_wire import frame
 from raffinate_wire.errors import WireError
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from raffinate_wire import p256, p256_curve
 from raffinate_wire.errors import WireError
 

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_wire import ack, b64, frame, ids, jsonc, p256_der, permit, proof, resume, status
 from raffinate_wire.errors import WireError
 

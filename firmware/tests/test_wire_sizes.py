@@ -1,6 +1,7 @@
 """The largest messages fit their limits, and the wire package fits a board's heap."""
 
 import pytest
+
 from raffinate_wire import dsse, merkle, note, p256, receipt, statement
 
 KEYID = "ab" * 32

@@ -1,7 +1,9 @@
 """A node without sensors, on MicroPython: real store, outbox, uplink and link; made-up frames.
 
 Arguments: PORT FLASH BOOT FRAMES PERIOD_MS [name=value ...] for link limits and these:
-size (frame bytes), statements (how many), run_ms (how long), keepalive_s, speed.
+size (frame bytes), statements (how many), keepalive_s, and heap_at (frames after which the heap
+is told; at the end again), and when to end: run_ms at the latest,
+failures, pubacked, or all acked and the clock set.
 Statements here are opaque bytes `statement N`; a receipt here is the text `N`.
 """
 
@@ -12,6 +14,7 @@ import sys
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0])
 
+from raffinate_node import aio
 from raffinate_node.clock import Clock
 from raffinate_node.outbox import Outbox
 from raffinate_node.store import Store
@@ -54,7 +57,8 @@ def frame(boot, seq, size):
 
 
 def settings(arguments):
-    out = {"size": 400, "statements": 0, "run_ms": 20000, "keepalive_s": 30}
+    out = {"size": 400, "statements": 0, "run_ms": 20000, "keepalive_s": 30, "failures": 0, "pubacked": 0}
+    out["heap_at"] = 0
     limits = {}
     for argument in arguments:
         name, value = argument.split("=")
@@ -70,6 +74,17 @@ def settings(arguments):
         if name in outbox:
             outbox[name] = limits.pop(name)
     return out, limits, outbox
+
+
+async def settled(outbox):
+    while any(outbox.waiting()):
+        await aio.sleep_ms(20)
+
+
+def print_heap(seq):
+    gc.collect()
+    if hasattr(gc, "mem_alloc"):
+        print("heap", seq, gc.mem_alloc(), gc.mem_free())
 
 
 async def main(port, flash, boot, frames, period_ms, arguments):
@@ -108,13 +123,23 @@ async def main(port, flash, boot, frames, period_ms, arguments):
             outbox.put_frame(boot, seq, data, hashlib.sha256(data).digest())
             uplink.link.wake()
             seq += 1
+            if seq == out["heap_at"]:
+                await settled(outbox)
+                print_heap(seq)
         is_empty = not any(outbox.waiting())
         if seq == frames and is_empty and uplink.link.is_up and clock.state() != "U":
             break
-        await asyncio.sleep_ms(period_ms)
+        counters = uplink.link.counters
+        if out["failures"] and counters.failures >= out["failures"]:
+            break
+        if out["pubacked"] and counters.pubacked >= out["pubacked"]:
+            break
+        await aio.sleep_ms(period_ms)
+    if out["heap_at"]:
+        await settled(outbox)
+        print_heap(seq)
     supervisor.stop()
     await task
-    gc.collect()
     counters = uplink.link.counters
     for holder in (counters, outbox.counters, uplink.counters):
         for name in sorted(holder.__dict__):

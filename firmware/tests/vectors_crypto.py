@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
+
 from vector_tools import (
     Case,
     N,

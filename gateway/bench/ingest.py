@@ -21,9 +21,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raffinate_rig.brokers import BROKERS
-from raffinate_wire.frame import ZERO_PREV, format_frame
-
 from raffinate.archive import FrameArchive
 from raffinate.config import Broker, load_config
 from raffinate.ingest.inbox import Inbox
@@ -32,6 +29,8 @@ from raffinate.ingest.presence import Presence
 from raffinate.ingest.validate import FrameReader
 from raffinate.ingest.worker import IngestWorker
 from raffinate.model import Outgoing, StatementResult
+from raffinate_rig.brokers import BROKERS
+from raffinate_wire.frame import ZERO_PREV, format_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +197,9 @@ def fill(port: int, plant: Plant, count: int) -> None:
         acked = sent = 0
         for topic, data in frames_of(plant, count):
             name = topic.encode()
-            body = len(name).to_bytes(2, "big") + name + (sent % 65535 + 1).to_bytes(2, "big") + data
+            body = (
+                len(name).to_bytes(2, "big") + name + (sent % 65535 + 1).to_bytes(2, "big") + data
+            )
             sock.sendall(b"\x32" + remaining(len(body)) + body)
             sent += 1
             while sent - acked >= WINDOW:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+
 from raffinate.archive import FrameArchive
 from raffinate.config import Broker
 from raffinate.evidence import dsse

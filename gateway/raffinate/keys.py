@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from raffinate_wire.errors import WireError
-from raffinate_wire.ids import check_origin
 
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.tlog.note import EcdsaSigner, Ed25519Signer, NoteError, load_p256
 from raffinate.tlog.publish import make_folder, replace_file, sync_folder
+from raffinate_wire.errors import WireError
+from raffinate_wire.ids import check_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from raffinate.evidence import dsse
 from raffinate.keys import KeyPair, spki_of
 from raffinate.tlog.hashing import leaf_hash

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prometheus_client import CollectorRegistry, Gauge
+
 from raffinate.model import Bucket, Equipment, Node, Plant, Point, Sample, Section, Stage
 from raffinate.web import create_app
 from raffinate.web.server import WebServer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fastapi import FastAPI
+
     from raffinate.web.evidence_shape import (
         EquipmentEvidence,
         EvidenceState,
@@ -275,6 +277,9 @@ class Fixture:
             },
             "nodes": nodes,
             "equipment": equipment,
+            "problems": ["licences/strip-2.toml line 4: `to` is not a date; write 2026-12-31"]
+            if self.scenario == "alarm"
+            else [],
         }
 
     def _node_evidence(self, node: str) -> NodeEvidence:

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_server import START_MS, Fixture, served
 from pydantic import TypeAdapter
+
+from page_server import START_MS, Fixture, served
 from raffinate.errors import RaffinateError
 from raffinate.web.evidence_shape import EvidenceState
 from raffinate.web.guard import HEADERS

@@ -7,11 +7,12 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-import plants
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+import plants
 from raffinate.archive import Batch, FrameArchive, Incoming, Quarantined, Rejected
 from raffinate.archive.chunk import with_times
 from raffinate.archive.ledger import SPANS_MAX

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from node_simulator import ORIGIN
 from raffinate.audit.policy import add_digests, format_policy, parse_policy
 from raffinate.errors import ConfigError

@@ -8,9 +8,10 @@ from hashlib import sha256
 
 import orjson
 import pytest
-from evidence_site import START_MS, enrolled_site
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from evidence_site import START_MS, enrolled_site
 from node_simulator import SimulatedNode
 from raffinate.audit.bundle import export
 from raffinate.audit.findings import CODES, QUESTIONS

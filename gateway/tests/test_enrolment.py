@@ -6,6 +6,7 @@ import fcntl
 import threading
 
 import pytest
+
 from evidence_site import START_MS, Site
 from node_simulator import SimulatedNode
 from raffinate.evidence.enrolment import EnrolmentError, enrol, format_code, parse_code

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from node_simulator import SimulatedNode, pair
 from raffinate.errors import RejectedError
 from raffinate.evidence import dsse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from evidence_site import NONCE, START_MS, Site, enrolled_site
 from node_simulator import SITE, SimulatedNode
 from raffinate.errors import RaffinateError, StorageFullError

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+
 from evidence_site import enrolled_site
 from node_simulator import SimulatedNode
 from raffinate.evidence import dsse

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from raffinate.archive import FrameArchive
 from raffinate.config import Influx
 from raffinate.ingest.validate import FrameReader

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 import pytest
+
 from evidence_site import START_MS, Site
 from node_simulator import ORIGIN
 from raffinate.errors import ConfigError, RaffinateError

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from evidence_site import START_MS, enrolled_site
 from hypothesis import given
 from hypothesis import strategies as st
+
+from evidence_site import START_MS, enrolled_site
 from node_simulator import SimulatedNode
 from raffinate.errors import ConfigError
 from raffinate.evidence.dsse import decode_envelope, public_key, verify

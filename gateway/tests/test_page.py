@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from page_server import Fixture, served
 from playwright.sync_api import expect, sync_playwright
+
+from page_server import Fixture, served
 from raffinate.web.page import STATIC_DIR
 
 if TYPE_CHECKING:

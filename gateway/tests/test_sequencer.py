@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from raffinate.errors import StorageFullError
 from raffinate.tlog.checkpoint import open_checkpoint
 from raffinate.tlog.hashing import leaf_hash, range_hash

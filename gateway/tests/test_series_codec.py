@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate.series.codec import ChunkError, Columns, decode, encode
 
 decimal_value = st.tuples(st.integers(-9_999_999, 9_999_999), st.integers(0, 9)).map(

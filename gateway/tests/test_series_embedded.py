@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from raffinate.errors import StorageFullError
 from raffinate.series.embedded import EmbeddedSeries
 from series_frames import stored

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from page_server import Fixture, served
 from raffinate.model import Sample
 from raffinate.web.stream import QUEUE_MAX, StreamLimits

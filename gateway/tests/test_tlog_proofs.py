@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate.tlog.checkpoint import (
     Checkpoint,
     format_checkpoint,

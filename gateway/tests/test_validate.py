@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import plants
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+import plants
 from raffinate.errors import RejectedError
 from raffinate.ingest.validate import FrameDecoder, FrameReader, read_identity
 from raffinate_wire.errors import WireError

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+
+from raffinate_rig.processes import wait_until
 from raffinate_wire import topics
 from raffinate_wire.ack import format_ack
 from raffinate_wire.errors import WireError
 from raffinate_wire.frame import Frame, parse_frame
 from raffinate_wire.resume import format_resume
 from raffinate_wire.status import Status, parse_status
-
-from raffinate_rig.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from raffinate.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ import threading
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+
 from raffinate_rig import processes
 from raffinate_rig.brokers import Broker, MosquittoBroker, NatsBroker
 from raffinate_rig.processes import HOST, MissingToolError, ProcessError, Program, find_tool

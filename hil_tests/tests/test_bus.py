@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_rig.bus import Bus, BusClient
 from raffinate_rig.bus_codec import (
     MESSAGE_BYTES_MAX,

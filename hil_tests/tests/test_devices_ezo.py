@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_rig.devices import BusError, EzoEc, EzoPh
 from raffinate_rig.devices.base import ENODEV, ETIMEDOUT
 

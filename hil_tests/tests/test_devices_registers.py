@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_rig.devices import (
     Ads1115,
     BusError,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
+
 from raffinate_wire.frame import ZERO_PREV, frame_hash
 from rig_configs import node_config
 

@@ -7,6 +7,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from raffinate_rig.actions import KINDS, Action, ActionError, parse_action
 from raffinate_rig.twin import FAULTS, SECTIONS
 

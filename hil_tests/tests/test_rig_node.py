@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from raffinate_rig import deploy as deploy_module
 from raffinate_rig.bus import Bus
 from raffinate_rig.deploy import DeployError, deploy, firmware_sources

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from raffinate_rig.actions import Action
 from raffinate_rig.bus import Bus, BusClient
 from raffinate_rig.bus_codec import I2cRead, I2cWrite, InputRead, OutputWrite

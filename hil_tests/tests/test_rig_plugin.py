@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from raffinate_rig.plugin import REQUIRE_ALL, requires_tool
 from raffinate_rig.processes import find_tool, free_port, peers_folder, port_answers
 

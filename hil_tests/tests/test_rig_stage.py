@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+
 from raffinate_rig.actions import Action, ActionError
 from raffinate_rig.demo import Stage, StageError, process_start, request_action
 from raffinate_rig.listener import Listener

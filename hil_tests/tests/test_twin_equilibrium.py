@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from raffinate_rig.twin import electrode
 from raffinate_rig.twin.conductivity import alpha_pct_per_k, at_temperature, conductivity_ms_cm
 from raffinate_rig.twin.equilibrium import LOG_K, Mixers, constants, equilibrate, single_contact

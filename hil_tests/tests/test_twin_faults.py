@@ -4,6 +4,7 @@ from dataclasses import astuple, fields
 
 import numpy as np
 import pytest
+
 from raffinate_rig.twin import FAULTS, PLANT_SCALE, REFERENCE, Plant, StageReading
 
 STAGES = list(REFERENCE.stage_ids)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from raffinate_rig.twin import ix
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from raffinate_rig.twin import FAULTS, PLANT_SCALE, REFERENCE, SECTIONS, Plant
 
 STAGES = list(REFERENCE.stage_ids)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from raffinate_rig.twin import dehpa, ix, xu
 from raffinate_rig.twin.equilibrium import single_contact
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+
 from raffinate_rig.twin import PLANT_SCALE, REFERENCE, Design
 from raffinate_rig.twin.cascade import Cascade
 from raffinate_rig.twin.conductivity import conductivity_ms_cm

@@ -34,6 +34,11 @@ PH_SCALE = (0.001, 14.0)
 PH_SCALE_EXTENDED = (-1.6, 15.6)
 
 
+# Filled and read within one call, so one serves all circuits.
+_answer = bytearray(ANSWER_BYTES)
+_reading = memoryview(_answer)[:READING_BYTES]
+
+
 class Ezo:
     """What both circuits share; `up_ms` tells when an hour is over."""
 
@@ -43,8 +48,6 @@ class Ezo:
     def __init__(self, target: "Any", up_ms: "Any") -> None:
         self._target = target
         self._up_ms = up_ms
-        self._answer = bytearray(ANSWER_BYTES)
-        self._reading = memoryview(self._answer)[:READING_BYTES]
         self._todo: "list[str]" = []
         self._sent = ""
         self._ready = False
@@ -97,15 +100,15 @@ class Ezo:
         self._ready = False
 
     def _read(self) -> int:
-        self._target.read_into(self._answer if self._todo else self._reading)
-        return self._answer[0]
+        self._target.read_into(_answer if self._todo else _reading)
+        return _answer[0]
 
     def _text(self) -> str:
         length = ANSWER_BYTES if self._todo else READING_BYTES
         for end in range(1, length):
-            if self._answer[end] == 0:
-                return str(self._answer[1:end], "ascii")
-            if not 32 <= self._answer[end] < 127:
+            if _answer[end] == 0:
+                return str(_answer[1:end], "ascii")
+            if not 32 <= _answer[end] < 127:
                 break
         self._ready = False
         raise Fault(quality.GARBLED)

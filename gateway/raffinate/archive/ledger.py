@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import orjson
-from raffinate_wire.frame import ZERO_PREV
 
 from raffinate.archive import tables
 from raffinate.archive.batch import Rejected
@@ -26,6 +25,7 @@ from raffinate.archive.boot import (
 )
 from raffinate.archive.spans import Spans
 from raffinate.model import StoredFrame
+from raffinate_wire.frame import ZERO_PREV
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from raffinate_wire.errors import WireError
-from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
-
 from raffinate.audit.findings import PASS
 from raffinate.errors import ConfigError
 from raffinate.licence.document import Licence, parse_licence
+from raffinate_wire.errors import WireError
+from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

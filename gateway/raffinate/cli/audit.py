@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import Progress
+
 from raffinate.audit.bundle import export as write_bundle
 from raffinate.audit.policy import Policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
@@ -16,8 +19,6 @@ from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify as verify_bundle
 from raffinate.config import load_config
 from raffinate.errors import ConfigError
-from rich.console import Console
-from rich.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from raffinate.cli.demo_run import Demo, InfluxTarget
 from raffinate.errors import RaffinateError
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 import httpx
+
 from raffinate.audit.policy import add_digests, format_policy
 from raffinate.config import load_config
 from raffinate.config.node import format_node_config, node_config

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import click
+
 from raffinate.config import load_config
 from raffinate.errors import ConfigError
 from raffinate.evidence.begin import begin

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from raffinate_wire.statement import format_statement
-
 from raffinate.errors import ConfigError, RejectedError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
 from raffinate.keys import load_gateway_keys, load_pair
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import replace_file
+from raffinate_wire.statement import format_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from raffinate_wire import topics
-from raffinate_wire.errors import WireError
 
 from raffinate.errors import RejectedError
 from raffinate.evidence import dsse
@@ -22,6 +20,8 @@ from raffinate.evidence.statement import Statement, parse_statement
 from raffinate.evidence.store import Finding, Key, Pending
 from raffinate.model import GapCover
 from raffinate.tlog.hashing import leaf_hash, range_hash
+from raffinate_wire import topics
+from raffinate_wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

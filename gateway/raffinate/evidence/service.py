@@ -9,12 +9,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from raffinate_wire import statement as wire
-from raffinate_wire import topics
-from raffinate_wire.errors import WireError
-from raffinate_wire.resume import format_resume
-from raffinate_wire.status import parse_status
-
 from raffinate.errors import RaffinateError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
 from raffinate.evidence.intake import Intake
@@ -27,16 +21,20 @@ from raffinate.model import Outgoing, StatementResult
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.sequencer import Sequencer
+from raffinate_wire import statement as wire
+from raffinate_wire import topics
+from raffinate_wire.errors import WireError
+from raffinate_wire.resume import format_resume
+from raffinate_wire.status import parse_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from raffinate_wire.status import Status
-
     from raffinate.evidence.store import StoredPermit
     from raffinate.keys import GatewayKeys
     from raffinate.model import Inbound, Plant
+    from raffinate_wire.status import Status
 
 ACTOR = {"id": "gateway", "role": "service", "auth": "own key"}
 RECENT_RECEIPTS_MAX = 64

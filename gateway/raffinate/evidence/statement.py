@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+
+from raffinate.errors import RejectedError
+from raffinate.evidence.schema import compile_schema
 from raffinate_wire import predicates_node, predicates_rest
 from raffinate_wire import statement as wire
 from raffinate_wire.errors import WireError
 from raffinate_wire.ids import RESERVED_NODES
-
-from raffinate.errors import RejectedError
-from raffinate.evidence.schema import compile_schema
 
 _TOP = ("_type", "subject", "predicateType", "predicate")
 _OF_BOARD = ("boot", "upMs", "clock", "unreceipted", "seen", "registers", "calibration")

@@ -14,13 +14,12 @@ from raffinate.evidence.store import StoredPermit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from raffinate_wire.status import Status
-
     from raffinate.evidence.intake import Intake
     from raffinate.evidence.service import PermitOffice
     from raffinate.evidence.store import Key
     from raffinate.model import Equipment, Plant
     from raffinate.tlog.sequencer import Sequencer
+    from raffinate_wire.status import Status
 
 FINDINGS_SHOWN_MAX = 16
 _STALE_STATEMENTS = 3

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from raffinate_wire import topics
 
 from raffinate.ingest.presence import REFRESH_S, PresenceProbe, presence_topic
 from raffinate.model import Inbound
+from raffinate_wire import topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
 from raffinate_wire import topics
 
 if TYPE_CHECKING:

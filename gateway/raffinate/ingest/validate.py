@@ -12,12 +12,11 @@ import re
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING
 
+from raffinate.errors import RejectedError
+from raffinate.model import Frame, Scan
 from raffinate_wire import ids
 from raffinate_wire.errors import WireError
 from raffinate_wire.frame import FRAME_BYTES_MAX, parse_frame
-
-from raffinate.errors import RejectedError
-from raffinate.model import Frame, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,11 +12,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from raffinate_wire import topics
-from raffinate_wire.ack import BOOTS_MAX, REASONS_MAX
-from raffinate_wire.errors import WireError
-from raffinate_wire.status import parse_status
-
 from raffinate.archive import Batch, Incoming, Quarantined, Rejected
 from raffinate.archive.chunk import with_times
 from raffinate.errors import RejectedError, StorageFullError
@@ -26,6 +21,10 @@ from raffinate.ingest.holes import HoleWatch
 from raffinate.ingest.state import IngestState
 from raffinate.ingest.validate import FrameDecoder, read_identity
 from raffinate.model import Outgoing
+from raffinate_wire import topics
+from raffinate_wire.ack import BOOTS_MAX, REASONS_MAX
+from raffinate_wire.errors import WireError
+from raffinate_wire.status import parse_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

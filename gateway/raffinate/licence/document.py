@@ -12,11 +12,10 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
+from raffinate.errors import ConfigError
 from raffinate_wire import ids
 from raffinate_wire.errors import WireError
 from raffinate_wire.permit import STAGES_MAX
-
-from raffinate.errors import ConfigError
 
 LICENCE_BYTES_MAX = 65_536
 GRACE_S_MAX = 7 * 24 * 3600

@@ -105,8 +105,12 @@ class EquipmentEvidence(TypedDict):
 
 
 class EvidenceState(TypedDict):
-    """The whole; `log` is None until the log's first checkpoint."""
+    """The whole; `log` is None until the log's first checkpoint.
+
+    `problems`: licence files that cannot be used, each a sentence with its remedy.
+    """
 
     log: LogHead | None
     nodes: list[NodeEvidence]
     equipment: list[EquipmentEvidence]
+    problems: list[str]

@@ -126,4 +126,5 @@ export interface Evidence {
   log: { origin: string; size: number; root: string; time_ms: number | null } | null;
   nodes: NodeEvidence[];
   equipment: EquipmentEvidence[];
+  problems: string[];
 }

@@ -93,7 +93,11 @@ export function gatewayRemarks(health: Health): Remark[] {
   if (influx !== null && influx.state !== "ok" && influx.state !== "behind") {
     add("warning", `InfluxDB: ${influxWords(influx.state)}`);
   }
-  for (const warning of health.warnings) add("warning", warning);
+  // What stands beside a part's state already is not said twice.
+  const said = [health.broker.detail, health.ingest.detail, influx?.detail];
+  for (const warning of health.warnings) {
+    if (!said.includes(warning)) add("warning", warning);
+  }
   return remarks;
 }
 
@@ -110,6 +114,9 @@ export function plantRemarks(
     if (remark.level !== "normal") {
       remarks.push({ ...remark, text: `${item.name}: ${lower(remark.text)}` });
     }
+  }
+  for (const problem of evidence?.problems ?? []) {
+    remarks.push({ level: "warning", icon: "warning", text: problem });
   }
   const nodesByFault = new Map<string, string[]>();
   for (const node of plant.nodes) {

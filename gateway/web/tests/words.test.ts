@@ -82,7 +82,12 @@ describe("start permission", () => {
 
 describe("remarks", () => {
   it("are none where all is normal", () => {
-    const evidence = { log: null, nodes: [], equipment: [machine("compliant", 60_000)] };
+    const evidence = {
+      log: null,
+      nodes: [],
+      equipment: [machine("compliant", 60_000)],
+      problems: [],
+    };
     expect(gatewayRemarks(health())).toEqual([]);
     expect(plantRemarks(PLANT, health(), evidence, NOW)).toEqual([]);
   });
@@ -90,9 +95,9 @@ describe("remarks", () => {
   it("name the gateway's parts", () => {
     const state = health({
       broker: { state: "kicked", detail: "" },
-      ingest: { state: "storage-full", detail: "", queue: 3 },
+      ingest: { state: "storage-full", detail: "The disk is full.", queue: 3 },
       influx: { state: "down", detail: "", lag: 9, quarantined: 0 },
-      warnings: ["The archive is 92 % full."],
+      warnings: ["The disk is full.", "The archive is 92 % full."],
     });
     expect(gatewayRemarks(state).map((remark) => `${remark.level} ${remark.text}`)).toEqual([
       "alarm Broker: another client took this gateway's name",
