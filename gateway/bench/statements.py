@@ -158,8 +158,10 @@ def consume(site: object, folder: Path, settings: Broker, count: int) -> tuple[f
     clock = lambda: time.time_ns() // 1_000_000  # noqa: E731
     worker = IngestWorker(plant, inbox, session, archive, service, lambda _: None, clock)
     start_size = service.snapshot()["log"]["size"]
-    start, cpu = time.perf_counter(), time.process_time()
     session.start()
+    while not len(inbox):
+        time.sleep(0.001)
+    start, cpu = time.perf_counter(), time.process_time()
     while service.log_size() < start_size + count:
         worker.step(0.25)
         if time.perf_counter() - start > PATIENCE_S:

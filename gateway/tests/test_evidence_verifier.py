@@ -41,28 +41,28 @@ def test_answers_are_in_order_and_right(verifier, count):
         expected[place] = False
     items[1] = None
     expected[1] = None
-    assert list(verifier.results(items)) == expected
-    assert list(verifier.results(items)) == expected
+    assert list(verifier.results(items, len(items))) == expected
+    assert list(verifier.results(items, len(items))) == expected
 
 
 def test_a_small_batch_starts_no_process(verifier):
-    assert list(verifier.results(items_of(3))) == [None] * 3
+    assert list(verifier.results(items_of(3), 3)) == [None] * 3
     assert verifier._process is None
 
 
 def test_a_killed_process_only_leaves_the_work_to_the_caller(verifier):
     items = items_of(BATCH_MIN)
-    assert all(verifier.results(items))
+    assert all(verifier.results(items, len(items)))
     os.kill(verifier._process.pid, signal.SIGKILL)
     verifier._process.wait()
-    assert list(verifier.results(items)) == [None] * BATCH_MIN
-    assert list(verifier.results(items)) == [None] * BATCH_MIN
+    assert list(verifier.results(items, len(items))) == [None] * BATCH_MIN
+    assert list(verifier.results(items, len(items))) == [None] * BATCH_MIN
 
 
 def test_a_process_killed_between_two_chunks_loses_no_answer(verifier):
     items = items_of(5 * CHUNK)
     found = []
-    for number, answer in enumerate(verifier.results(items)):
+    for number, answer in enumerate(verifier.results(items, len(items))):
         found.append(answer)
         if number == CHUNK:
             os.kill(verifier._process.pid, signal.SIGKILL)

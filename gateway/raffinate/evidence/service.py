@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from raffinate.errors import RaffinateError, StorageFullError
+from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
 from raffinate.evidence.intake import Intake
 from raffinate.evidence.receipts import ReceiptMaker
@@ -28,7 +28,7 @@ from raffinate_wire.resume import format_resume
 from raffinate_wire.status import parse_status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from raffinate.evidence.store import StoredPermit
@@ -104,10 +104,10 @@ class EvidenceService:
             self._now_ms = max(self._now_ms, batch[-1].received_ms)
         work = self._work()
         try:
-            looked = [self._intake.look(message) for message in batch]
-            fits = self._verifier.results([item for _, item in looked])
-            for message, (envelope, _), fit in zip(batch, looked, fits, strict=True):
-                self._intake.take(message, envelope, fit is True, work)
+            looked: deque[dsse.Envelope | RejectedError] = deque()
+            fits = self._verifier.results(self._look(batch, looked), len(batch))
+            for message, fit in zip(batch, fits, strict=True):
+                self._intake.take(message, looked.popleft(), fit is True, work)
         except BaseException:
             self._stale = True
             raise
@@ -184,6 +184,15 @@ class EvidenceService:
         for data in envelopes:
             self._accept_file(data, work)
         self._commit(work)
+
+    def _look(
+        self, batch: Sequence[Inbound], looked: deque[dsse.Envelope | RejectedError]
+    ) -> Iterator[tuple[bytes, bytes, bytes] | None]:
+        """What each signature must fit; what else was seen goes into `looked`."""
+        for message in batch:
+            envelope, item = self._intake.look(message)
+            looked.append(envelope)
+            yield item
 
     def _load(self) -> None:
         self._log = Sequencer(

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from raffinate.tlog.note import load_p256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     Item = tuple[bytes, bytes, bytes]
 
@@ -46,18 +47,23 @@ class Verifier:
         self._process: subprocess.Popen[bytes] | None = None
         self._broken = False
 
-    def results(self, items: Sequence[Item | None]) -> Iterator[bool | None]:
-        """One answer an item, in order; items that are None, and all of a small batch, get None."""
-        if len(items) < BATCH_MIN or not self._start():
-            yield from [None] * len(items)
+    def results(self, items: Iterable[Item | None], count: int) -> Iterator[bool | None]:
+        """One answer for each of `count` items, in order; items are taken a little ahead.
+
+        Items that are None, and all of a small batch, get None.
+        """
+        if count < BATCH_MIN or not self._start():
+            for _ in items:
+                yield None
             return
-        chunks = [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]
         sent: deque[Sequence[Item | None]] = deque()
-        ahead = iter(chunks)
-        for _ in chunks:
-            while len(sent) < CHUNKS_AHEAD and (chunk := next(ahead, None)) is not None:
+        ahead = iter(items)
+        while True:
+            while len(sent) < CHUNKS_AHEAD and (chunk := list(islice(ahead, CHUNK))):
                 self._send(chunk)
                 sent.append(chunk)
+            if not sent:
+                return
             yield from self._receive(sent.popleft())
 
     def close(self) -> None:
