@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script
 """Bench (a): from a filled persistent MQTT session to the durable archive, with chain check.
 
 `python gateway/bench/ingest.py [--broker mosquitto|nats-server] [--frames N] [--points N]`
@@ -28,14 +29,13 @@ from raffinate.ingest.mqtt import MqttSession
 from raffinate.ingest.presence import Presence
 from raffinate.ingest.validate import FrameReader
 from raffinate.ingest.worker import IngestWorker
-from raffinate.model import Outgoing, StatementResult
 from raffinate_rig.brokers import BROKERS
 from raffinate_wire.frame import ZERO_PREV, format_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raffinate.model import Plant
+    from raffinate.model import Outgoing, Plant, StatementResult
 
 NODES = 8
 START_MS = 1_795_255_200_000
@@ -155,7 +155,7 @@ def bench_plant(folder: Path, points: int) -> Plant:
 
 def frames_of(plant: Plant, count: int) -> Iterator[tuple[str, bytes]]:
     """(topic, frame) of all nodes in turn, values as a plant's sensors give them."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - simulated noise
     prev = dict.fromkeys(plant.nodes, ZERO_PREV)
     centre = {"pH": (1.7, 3), "S/m": (9.6, 3), "Cel": (25.0, 2), "l/s": (0.0061, 6), "/": (0.5, 4)}
     for number in range(count):

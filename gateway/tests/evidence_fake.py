@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - the port's parameters
 """An evidence service for tests of the ingest alone: keys have the state a test gives them."""
 
 from __future__ import annotations

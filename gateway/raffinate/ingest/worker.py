@@ -164,8 +164,9 @@ class IngestWorker:
             return
         if len(self._frames) + len(self._statements) >= HELD_MESSAGES_MAX:
             self._missed = True
-            return
-        if leaf == topics.FRAME:
+        elif message.topic not in self._topics:
+            self._refuse(message, "unknown-node" if site == self._plant.site else "wrong-site")
+        elif leaf == topics.FRAME:
             self._frames.append((message, site, node))
         else:
             self._statements.append(message)
