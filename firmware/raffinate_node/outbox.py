@@ -103,6 +103,10 @@ class Outbox:
             self._drop_segments(1, False)
             self._statements.put(seq, data, mark)
 
+    def statement(self, seq: "int | None" = None) -> "tuple[int, bytes] | None":
+        """(seq, envelope) of a statement without a receipt yet, the newest without seq; or None."""
+        return self._statements.read(seq)
+
     def statement_fill(self) -> float:
         """How full the statement store is, 0 to 1; see statement_interval_s."""
         return self._statements.fill()

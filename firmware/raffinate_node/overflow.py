@@ -26,6 +26,7 @@ class Dropped:
         self._store = store
         self.ranges: list[tuple[int, int, int, bytes]] = []
         self.forgotten = 0
+        self._offered = False  # the oldest range is being signed: it stays as it is
         data = store.get("gaps") or b""
         for at in range(0, len(data) - len(data) % RANGE_BYTES, RANGE_BYTES):
             self.ranges.append(struct.unpack(RANGE, data[at : at + RANGE_BYTES]))
@@ -33,13 +34,14 @@ class Dropped:
 
     def add(self, boot: int, first: int, last: int, head: bytes) -> None:
         """Remember a range, joined to the last one where they touch."""
-        if self.ranges:
+        if len(self.ranges) > self._offered:
             at_boot, at_first, at_last, _ = self.ranges[-1]
             if at_boot == boot and at_last + 1 >= first:
                 self.ranges[-1] = (boot, at_first, max(last, at_last), head)
                 return
         if len(self.ranges) >= RANGES_MAX:
             self.ranges.pop(0)
+            self._offered = False
             self.forgotten += 1
         self.ranges.append((boot, first, last, head))
 
@@ -48,9 +50,11 @@ class Dropped:
         if sign is None:
             return False
         any_signed = False
+        self._offered = False
         while self.ranges and sign(*self.ranges[0]):
             self.ranges.pop(0)
             any_signed = True
+        self._offered = bool(self.ranges)
         return any_signed
 
     def save(self) -> None:

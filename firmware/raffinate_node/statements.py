@@ -172,6 +172,15 @@ class Statements:
             file.seek(self._offset[i] + offset)
             return file.readinto(view) or 0
 
+    def read(self, seq: "int | None" = None) -> "tuple[int, bytes] | None":
+        """(seq, bytes) of a statement held, of the newest without seq; None when it is not here."""
+        i = self.count - 1 if seq is None else self._find(seq)
+        if i < 0:
+            return None
+        with open(self._store.path(self._path(self._no[i])), "rb") as file:
+            file.seek(self._offset[i])
+            return self._seq[i], file.read(self._length[i])
+
     # Records and segments
 
     def _path(self, no: int) -> str:
