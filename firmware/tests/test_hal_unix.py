@@ -42,6 +42,7 @@ def node(tmp_path, micropython):
         process = subprocess.Popen(
             [*command, *map(str, arguments)],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
