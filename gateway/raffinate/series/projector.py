@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from raffinate.series.embedded import EmbeddedSeries
     from raffinate.series.line_protocol import LineFormatter
 
-FRAMES_PER_READ_MAX = 500
-LINES_PER_WRITE_MAX = 5000
+FRAMES_PER_READ_MAX = 1000
+LINES_PER_WRITE_MAX = 10_000
 IDLE_S = 0.2
 BACKOFF_S_MIN = 1.0
 BACKOFF_S_MAX = 30.0
