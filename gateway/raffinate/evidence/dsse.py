@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,9 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from raffinate.errors import RejectedError
 from raffinate.tlog.note import NoteError, load_p256
 from raffinate.tlog.p256 import SignatureError, check_der, low_s
-
-if TYPE_CHECKING:
-    from raffinate.keys import KeyPair
 
 STATEMENT = b"application/vnd.in-toto+json"
 PERMIT = b"application/vnd.raffinate.permit+json"
@@ -35,6 +32,18 @@ _SIG = b'","sig":"'
 _END = b'"}]}'
 _HEX = frozenset(b"0123456789abcdef")
 _SHA256 = ec.ECDSA(hashes.SHA256())
+
+
+class SigningKey(Protocol):
+    """A private P-256 key and its keyid."""
+
+    @property
+    def private(self) -> ec.EllipticCurvePrivateKey:
+        """The key."""
+
+    @property
+    def keyid(self) -> str:
+        """Lowercase hex SHA-256 of the SPKI DER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def check_form(envelope: Envelope) -> None:
         raise RejectedError("signature", str(error)) from None
 
 
-def sign(payload: bytes, payload_type: bytes, pair: KeyPair) -> bytes:
+def sign(payload: bytes, payload_type: bytes, pair: SigningKey) -> bytes:
     """An envelope signed by a key of the gateway or of the authority."""
     signature = low_s(pair.private.sign(pae(payload, payload_type), _SHA256))
     return encode_envelope(payload, payload_type, pair.keyid, signature)
