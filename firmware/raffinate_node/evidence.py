@@ -128,13 +128,13 @@ class Evidence(Testimony):
 
     # What outbox and clock tell
 
-    def _on_overflow(self, boot: int, first: int, last: int, head: bytes) -> bool:
-        """True once the gap of just these frames is stored; the outbox asks again."""
+    def _on_overflow(self, boot: int, first: int, last: int, head: bytes) -> "bool | None":
+        """True once the gap of just these frames is stored, else None; the outbox asks again."""
         asked = [boot, first, last, head]
         if self._gap is None or self._gap[:4] != asked:
             self._gap = asked + [False]  # noqa: RUF005 - dialect
         if not self._gap[4]:
-            return False
+            return None
         self._gap = None
         return True
 

@@ -40,7 +40,8 @@ STATEMENT_INTERVAL_S_MAX = 3600
 class Outbox:
     """See the module. `limits` is node.json's "outbox", `boot` the number of this boot.
 
-    `on_overflow(boot, first, last, head)` returns True once a gap for these frames is stored.
+    `on_overflow(boot, first, last, head)` returns True once a gap for these frames is stored, None
+    while it is being signed, False where it cannot be now.
     """
 
     def __init__(self, store: "Store", limits: "dict[str, int]", clock: "Clock", boot: int) -> None:
@@ -68,7 +69,7 @@ class Outbox:
         self._held: Item | None = None
         self._release_late: int | None = None
         self._items = [Item(self) for _ in range(WINDOW_MAX)]
-        self.on_overflow: Callable[[int, int, int, bytes], bool] | None = None
+        self.on_overflow: Callable[[int, int, int, bytes], bool | None] | None = None
         self.counters = Counters()
 
     # What the node puts in

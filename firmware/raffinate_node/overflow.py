@@ -45,16 +45,22 @@ class Dropped:
             self.forgotten += 1
         self.ranges.append((boot, first, last, head))
 
-    def sign(self, sign: "Callable[[int, int, int, bytes], bool] | None") -> bool:
-        """Offer the ranges for signing, oldest first; return whether one was signed."""
+    def sign(self, sign: "Callable[[int, int, int, bytes], bool | None] | None") -> bool:
+        """Offer the ranges for signing, oldest first; return whether one was signed.
+
+        The answer None says that it is being signed: until the next offer it stays as it is.
+        """
         if sign is None:
             return False
         any_signed = False
         self._offered = False
-        while self.ranges and sign(*self.ranges[0]):
+        while self.ranges:
+            answer = sign(*self.ranges[0])
+            if not answer:
+                self._offered = answer is None
+                break
             self.ranges.pop(0)
             any_signed = True
-        self._offered = bool(self.ranges)
         return any_signed
 
     def save(self) -> None:
