@@ -69,7 +69,10 @@ class Demo:
         self._actions = actions
         self._influx = influx
         self._gateway: subprocess.Popen[bytes] | None = None
+        self._codes: dict[str, str] = {}
         self._enrolling: dict[str, subprocess.Popen[bytes]] = {}
+        self._enrolled: set[str] = set()
+        self._serves = False
         self._url = f"http://127.0.0.1:{port}/"
 
     def run(self, seconds: float | None) -> None:
@@ -84,8 +87,8 @@ class Demo:
         try:
             config = self._prepare()
             stage = self._stage(config)
-            stage.start()
             self._start_gateway()
+            stage.start()
             self._watch(stage, len(config.plant.points), end)
         except (StageError, DeployError, MissingToolError, PlantStateError) as error:
             raise RaffinateError(str(error)) from error
@@ -168,6 +171,7 @@ class Demo:
             for event in stage.poll():
                 self._tell(event)
             self._mind_gateway()
+            self._serves = self._serves or self._answers()
             self._mind_enrolments()
             if not ready:
                 ready = self._is_ready(points)
@@ -183,8 +187,7 @@ class Demo:
 
     def _tell(self, event: StageEvent) -> None:
         if event.kind == "enrol-code":
-            if event.source not in self._enrolling:
-                self._enrol(event.source, event.text)
+            self._codes[event.source] = event.text
         elif event.kind not in ("ready", "output"):
             click.echo(f"{event.source}: {event.text}")
 
@@ -200,6 +203,12 @@ class Demo:
         )
 
     def _mind_enrolments(self) -> None:
+        """Enrol each key once, as soon as the gateway serves, and say how that went."""
+        if self._serves:
+            for node, code in self._codes.items():
+                if node not in self._enrolled:
+                    self._enrolled.add(node)
+                    self._enrol(node, code)
         for node, process in list(self._enrolling.items()):
             if process.poll() is not None and process.stdout is not None:
                 text = process.stdout.read().decode(errors="replace").strip()
@@ -212,6 +221,12 @@ class Demo:
             log = self._folder / "gateway.log"
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise RaffinateError(f"the gateway ended: {' '.join(last)} (log: {log})")
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self._url}healthz", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
 
     def _is_ready(self, points: int) -> bool:
         try:
