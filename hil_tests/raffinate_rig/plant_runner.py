@@ -104,6 +104,9 @@ class PlantRunner:
         self.failure: BaseException | None = None
         self._calibrate()
         self._feed()
+        # A node that starts before the first tick reads its contacts as they are.
+        for contactor in self.contactors.values():
+            self._contact(contactor)
 
     def __enter__(self) -> Self:
         self.start()
