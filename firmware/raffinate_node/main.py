@@ -1,0 +1,69 @@
+"""Where a node begins: a board's own main.py calls main(), a rig runs `-m raffinate_node.main`."""
+
+import gc
+import sys
+
+import raffinate_node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from raffinate_node.settings import Config
+
+# Needed once, to read node.json; then their code is let go of.
+READERS = ("config", "points", "members", "strict_json")
+HALS = {"linux": "unix", "darwin": "unix", "esp32": "esp32", "rp2": "rp2"}
+
+
+def main() -> None:
+    """Run the node for ever; what is wrong with its setting goes to the console in one line."""
+    try:
+        hal = make_hal()
+        # All code that stays is loaded first: what the configuration's readers then leave behind
+        # does not lie scattered below it.
+        run = load_app()
+        config = read_config(hal)
+        hal.configure(config)
+    except Exception as error:
+        if type(error).__name__ not in ("ConfigError", "ValueError"):
+            raise
+        print(f"raffinate error {error}")  # noqa: T201 - the console, where no hal may be yet
+        sys.exit(1)
+    run(hal, config)
+
+
+def make_hal() -> "Any":
+    """Return the Hal of this port; raise ValueError where there is none, or it lacks a setting."""
+    if sys.platform not in HALS:
+        raise ValueError(f"there is no hal for {sys.platform}: there are esp32, rp2 and linux")
+    name = f"raffinate_node.hal.{HALS[sys.platform]}"
+    __import__(name)
+    return sys.modules[name].Hal()
+
+
+def load_app() -> "Any":
+    """Load the node's code; return what runs it, given hal and configuration."""
+    import asyncio  # noqa: PLC0415 - after the hal's setting was judged
+
+    from raffinate_node.app import App  # noqa: PLC0415 - the same
+    from raffinate_node.evidence import Evidence  # noqa: PLC0415 - the same
+
+    return lambda hal, config: asyncio.run(App(hal, config, Evidence).run())
+
+
+def read_config(hal: "Any") -> "Config":
+    """Return the node's configuration, and let go of the code that read it; raise ConfigError."""
+    from raffinate_node import config  # noqa: PLC0415 - see READERS
+
+    settings = config.load(hal.flash_root + "/node.json")
+    del config
+    for name in READERS:
+        sys.modules.pop("raffinate_node." + name)
+        delattr(raffinate_node, name)
+    gc.collect()
+    return settings
+
+
+if __name__ == "__main__":
+    main()
