@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 BEHIND_FRAMES = 1000
+QUARANTINE_SHOWN_MS = 3_600_000
 InfluxWord = Literal["ok", "behind", "down", "refused"]
 _INFLUX_STATES: dict[str, InfluxWord] = {
     "waiting": "down",
@@ -135,6 +136,13 @@ class HealthView:
         series = self._projections["series"].state()
         if series.state == "storage-full":
             warnings.append(f"the series store takes nothing: {series.detail}")
+        last = self._ingest.last_quarantined
+        if last is not None and health["time_ms"] - last.received_ms < QUARANTINE_SHOWN_MS:
+            count = self._ingest.quarantined.total()
+            warnings.append(
+                f"{count} messages were put into quarantine since the start; the last came on "
+                f"{last.source}: {last.reason}"
+            )
         warnings += self._disk_warning()
         return warnings
 

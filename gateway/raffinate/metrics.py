@@ -49,7 +49,6 @@ class _Collector(Collector):
             _counter("samples", "Samples in them.", ingest.samples),
             _counter("duplicates", "Frames that came again.", ingest.duplicates),
             _counter("pending_dropped", "Frames of keys not enrolled.", ingest.pending_dropped),
-            _counter("quarantined", "Messages put into quarantine.", ingest.quarantined),
             _counter("publish_dropped", "Messages to nodes without a broker.", self._dropped()),
             _gauge("ingest_queue", "Messages waiting for their commit.", ingest.queue),
             _gauge("ingest_ok", "0 while a store is full.", not ingest.full),
@@ -59,12 +58,9 @@ class _Collector(Collector):
                 health["broker"]["state"] == "connected",
             ),
         )
-        rejections = CounterMetricFamily(
-            "raffinate_rejected", "Frames rejected, by reason.", labels=["reason"]
-        )
-        for reason, count in sorted(ingest.rejections.items()):
-            rejections.add_metric([reason], count)
-        yield rejections
+        yield _counters("rejected", "Frames rejected.", "reason", ingest.rejections)
+        yield _counters("quarantined", "Messages in quarantine.", "reason", ingest.quarantined)
+        yield _counters("findings", "Oddities stored with frames.", "code", ingest.findings)
         yield from self._stores(health)
         online = GaugeMetricFamily("raffinate_node_online", "As its status says.", labels=["node"])
         last = GaugeMetricFamily(
@@ -96,6 +92,14 @@ class _Collector(Collector):
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"raffinate_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"raffinate_{name}", text, labels=[label])
+    # the ingest thread may add a label meanwhile
+    for value, count in sorted(dict(values).items()):
+        family.add_metric([value], count)
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -62,6 +62,7 @@ class Commit:
     """What a commit did; `upto` and `holes` by (key, boot) for every boot the batch touched.
 
     `conflicts` are frames whose identity was taken by other bytes: rejected and in quarantine.
+    `findings` are (node, key, boot, seq, code, found_ms).
     """
 
     stored: tuple[StoredFrame, ...] = ()
@@ -69,3 +70,4 @@ class Commit:
     conflicts: tuple[Rejected, ...] = ()
     upto: Mapping[tuple[str, int], int] = field(default_factory=dict)
     holes: Mapping[tuple[str, int], tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    findings: tuple[tuple[str, str, int, int, str, int], ...] = ()

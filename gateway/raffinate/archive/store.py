@@ -282,6 +282,7 @@ class FrameArchive:
             conflicts=tuple(conflicts),
             upto={identity: boot.spans.upto() for identity, boot in touched},
             holes={identity: tuple(boot.spans.holes()) for identity, boot in touched},
+            findings=tuple(ledger.findings),
         )
 
     def _write_quarantine(self, items: Sequence[Quarantined]) -> None:

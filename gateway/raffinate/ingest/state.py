@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from raffinate.archive.boot import BROKEN_CHAIN, CLOCK_JUMP, CLOCK_STEP, HOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raffinate.archive import Commit, FrameArchive, Rejected
+    from raffinate.archive import Commit, FrameArchive, Quarantined, Rejected
     from raffinate.ingest.holes import HoleWatch
     from raffinate.model import Plant
 
 FINDINGS_SHOWN_MAX = 8
+WORDS = {
+    BROKEN_CHAIN: "does not follow from the frame before it",
+    CLOCK_JUMP: "has a time that left the board's uptime",
+    CLOCK_STEP: "has a time before that of an earlier frame",
+}
 
 
 @dataclass(slots=True)
@@ -26,6 +33,8 @@ class NodeState:
     rejected: int = 0
     findings: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
+    noted: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """By code of finding: how many, and boot and seq of the last."""
 
 
 class IngestState:
@@ -41,7 +50,9 @@ class IngestState:
         self.samples = 0
         self.duplicates = 0
         self.pending_dropped = 0
-        self.quarantined = 0
+        self.quarantined: Counter[str] = Counter()
+        self.last_quarantined: Quarantined | None = None
+        self.findings: Counter[str] = Counter()
         self.archive_bytes = 0
         self.rejections: Counter[str] = Counter()
 
@@ -65,14 +76,16 @@ class IngestState:
         self,
         commit: Commit,
         rejected: Sequence[Rejected],
-        quarantined: int,
+        quarantined: Sequence[Quarantined],
         dropped: int,
     ) -> None:
         """Count what one commit did."""
         self.frames += len(commit.stored)
         self.duplicates += commit.duplicates
         self.pending_dropped += dropped
-        self.quarantined += quarantined + len(commit.conflicts)
+        for refused in quarantined:
+            self.quarantined[refused.reason] += 1
+            self.last_quarantined = replace(refused, data=b"")
         for stored in commit.stored:
             frame = stored.frame
             node = self.nodes[frame.node]
@@ -84,14 +97,26 @@ class IngestState:
         for item in (*rejected, *commit.conflicts):
             self.rejections[item.reason] += 1
             self.nodes[item.node].rejected += 1
+        for item in commit.conflicts:
+            self.quarantined[item.reason] += 1
+        for name, _, boot, seq, code, _ in commit.findings:
+            self.findings[code] += 1
+            if code != HOLE:
+                noted = self.nodes[name].noted
+                noted[code] = (noted.get(code, (0,))[0] + 1, boot, seq)
 
     def look(self, archive: FrameArchive, holes: HoleWatch) -> None:
-        """Once a second: sizes, and the open holes of each node in words."""
+        """Once a second: sizes, and the findings of each node in words, open holes first."""
         self.archive_bytes = archive.bytes_used()
         for node in self.nodes.values():
             found = [
                 f"frames {first} to {last} of boot {boot} have not come"
                 for key in sorted(node.keys)
                 for boot, first, last in holes.open(key)
+            ]
+            found += [
+                f"{code}: frame {seq} of boot {boot} {WORDS.get(code, 'is odd')} "
+                f"({count} since the gateway's start)"
+                for code, (count, boot, seq) in sorted(node.noted.items())
             ]
             node.findings = found[:FINDINGS_SHOWN_MAX]

@@ -264,7 +264,7 @@ class IngestWorker:
         )
         self._holes.stated(holes)
         self._done += [message.mid for message, _, _ in self._frames]
-        self.state.count(commit, rejected, len(self._quarantine) + len(refused), dropped)
+        self.state.count(commit, rejected, self._quarantine + refused, dropped)
         self._frames, self._covers, self._quarantine = [], [], []
         self._tell(commit, rejected, now_ms)
         if commit.stored:
