@@ -39,11 +39,18 @@ class Driver:
 
 DRIVERS: Mapping[str, Driver] = {
     "ezo-ph": Driver(("bus", "address", "mux", "temp"), units=("pH",)),
-    "ezo-ec": Driver(("bus", "address", "mux", "temp", "alpha_pct_k"), units=("S/m",)),
-    "max31865": Driver(("bus", "cs", "r0_ohm", "rref_ohm"), units=("Cel",), board_keys=("cs",)),
-    "pulse": Driver(("pin", "pulses_per_l"), ("pulses_per_l",), ("l/s",), ("pin",)),
-    "ads1115": Driver(("bus", "address", "channel", "shunt_ohm", "low", "high"), ("low", "high")),
+    "ezo-ec": Driver(("bus", "address", "mux", "temp", "alpha_pct_k", "k_per_cm"), units=("S/m",)),
+    "max31865": Driver(
+        ("bus", "cs", "r0_ohm", "rref_ohm", "wires"), units=("Cel",), board_keys=("cs",)
+    ),
+    "pulse": Driver(("pin", "pulses_per_l", "window_ms"), ("pulses_per_l",), ("l/s",), ("pin",)),
+    "ads1115": Driver(
+        ("bus", "address", "mux", "channel", "shunt_ohm", "low", "high", "delay_ms"),
+        ("low", "high"),
+    ),
+    "digital": Driver(("pin", "invert"), ("pin",), ("/",)),
 }
+EZO = ("ezo-ph", "ezo-ec")
 
 
 def wiring(driver: str, name: str, place: int) -> dict[str, object]:
@@ -58,6 +65,8 @@ def wiring(driver: str, name: str, place: int) -> dict[str, object]:
             return {"bus": 0, "cs": MAX31865_CS + place, "r0_ohm": 1000, "rref_ohm": 4300}
         case "pulse":
             return {"pin": PULSE_PIN + 2 * place + (1 if name == "flow_org" else 0)}
+        case "digital":
+            return {}
         case _:
             address = ADS1115_ADDRESS + place // ADS1115_CHANNELS
             channel = place % ADS1115_CHANNELS
@@ -74,11 +83,18 @@ def occupies(driver: str, wires: Mapping[str, object]) -> tuple[object, ...]:
     match driver:
         case "max31865":
             return ("spi", wires["bus"], "cs", wires["cs"])
-        case "pulse":
-            return ("pin", wires["pin"])
-        case "ads1115":
-            return ("i2c", wires["bus"], "ADS1115", wires["address"], "channel", wires["channel"])
+        case "pulse" | "digital":
+            return ("pin", wires.get("pin"))
         case _:
             mux = wires.get("mux")
-            behind = tuple(mux) if isinstance(mux, (list, tuple)) else (None,)
-            return ("i2c", wires["bus"], "address", wires["address"], "behind", *behind)
+            behind = tuple(mux) if isinstance(mux, (list, tuple)) else ("none",)
+            place = ("i2c", wires["bus"], "multiplexer", *behind, "address", wires["address"])
+            return (*place, "channel", wires["channel"]) if "channel" in wires else place
+
+
+def scan_ms_min(circuits: int) -> int:
+    """The shortest scan of a node with so many EZO circuits, 0 without any.
+
+    They convert together for 900 ms; each needs two transactions of the bus, the frame some more.
+    """
+    return 900 + 4 * circuits + 40 if circuits else 0

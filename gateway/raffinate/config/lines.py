@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 KeyPath = tuple[str | int, ...]
 
@@ -60,7 +61,7 @@ class _Scanner:
         while True:
             self._skip(_SPACE)
             if self._text[self._at] in "\"'":
-                keys.append(self._skip(_STRING)[1:-1])
+                keys.append(_unquote(self._skip(_STRING)))
             else:
                 keys.append(self._skip(_BARE))
             self._skip(_SPACE)
@@ -76,6 +77,7 @@ class _Scanner:
         path: KeyPath = ()
         for key in keys[:-1]:
             path = (*path, key)
+            self.lines.setdefault(path, self._line)
             if path in self._counts:
                 path = (*path, self._counts[path] - 1)
         path = (*path, keys[-1])
@@ -125,3 +127,8 @@ class _Scanner:
             self._at += 1
             return False
         return True
+
+
+def _unquote(key: str) -> str:
+    """A quoted key's text."""
+    return key[1:-1] if "\\" not in key else next(iter(tomllib.loads(f"{key} = 0")))

@@ -46,6 +46,8 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
     plant = build_plant(document, tables, descriptors, file.parent)
     influx = _influx(document, tables, secrets)
     password = secrets.get(("broker",), "password", tables.broker)
+    if password is not None and tables.broker.user is None:
+        document.problem(("broker", "user"), "is missing beside the password; add it")
     document.raise_problems()
     storage = tables.storage
     return Config(
@@ -70,7 +72,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
         ),
         influx=influx,
         boards={
-            name: table.model_dump(include={"frame_scans", "outbox", "i2c", "spi"})
+            name: table.model_dump(include={"frame_scans", "outbox", "i2c", "spi", "wifi"})
             for name, table in tables.nodes.items()
         },
         calibration={

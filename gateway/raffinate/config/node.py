@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from raffinate.config.settings import Config
     from raffinate.model import Equipment, Point
 
-_UNIX_I2C = [{"bus": 0, "scl": 22, "sda": 21, "hz": 100_000}]
-_UNIX_SPI = [{"bus": 0, "sck": 18, "mosi": 23, "miso": 19, "hz": 1_000_000}]
+UNIX_I2C = [{"bus": 0, "scl": 22, "sda": 21, "hz": 100_000}]
+UNIX_SPI = [{"bus": 0, "sck": 18, "mosi": 23, "miso": 19, "hz": 1_000_000}]
 KEY_NAMES = ("log", "permit", "gateway", "authority")
 
 
@@ -39,6 +39,7 @@ def node_config(
         )
     board = config.boards[node_id]
     machines = [machine for machine in plant.equipment.values() if machine.node == node_id]
+    wifi = {"wifi": board["wifi"]} if board["wifi"] else {}
     return {
         "v": 1,
         "site": plant.site,
@@ -56,8 +57,9 @@ def node_config(
         "frame_scans": board["frame_scans"],
         "statement_s": node.statement_s,
         "outbox": board["outbox"],
-        "i2c": board["i2c"] or _UNIX_I2C,
-        "spi": board["spi"] or _UNIX_SPI,
+        "i2c": board["i2c"] or UNIX_I2C,
+        "spi": board["spi"] or UNIX_SPI,
+        **wifi,
         "stages": [
             {"id": stage, "points": [_point(point) for point in plant.stages[stage].points]}
             for stage in node.stages
@@ -82,6 +84,7 @@ def _point(point: Point) -> dict[str, object]:
     content: dict[str, object] = {"name": point.name, "driver": driver, **wires}
     if driver == "ads1115":
         content["unit"] = point.unit
+    content["range"] = list(point.range)
     return content
 
 

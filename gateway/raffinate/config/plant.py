@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from raffinate.config.drivers import (
     DRIVERS,
     EQUIPMENT_PINS,
+    EZO,
     equipment_pins,
     occupies,
+    scan_ms_min,
     wiring,
 )
 from raffinate.model import Equipment, Node, Plant, Point, Section, Stage
@@ -109,6 +111,33 @@ class _Builder:
                 self._problem(
                     path, f"has {points} points; {VALUES_PER_SCAN_MAX} at most: add a node"
                 )
+            self._check_buses(name, stages)
+
+    def _check_buses(self, name: str, stages: list[str]) -> None:
+        """Every bus a point uses is there, and the scan is long enough for the EZO circuits."""
+        table = self._tables.nodes[name]
+        unix = table.board == "unix"
+        known = {
+            "i2c": {bus.bus for bus in table.i2c} or ({0} if unix else set()),
+            "spi": {bus.bus for bus in table.spi} or ({0} if unix else set()),
+        }
+        circuits = 0
+        for stage in stages:
+            for point in self.stages[stage].points:
+                wires = point.driver
+                circuits += wires["driver"] in EZO
+                kind = "spi" if wires["driver"] == "max31865" else "i2c"
+                if "bus" in wires and wires["bus"] not in known[kind]:
+                    self._problem(
+                        ("nodes", name, kind),
+                        f"has no bus {wires['bus']}, which {point.id} uses; add it",
+                    )
+        needed_ms = scan_ms_min(circuits)
+        if table.scan_ms < needed_ms:
+            self._problem(
+                ("nodes", name, "scan_ms"),
+                f"is {table.scan_ms}; {circuits} EZO circuits need {needed_ms} or more",
+            )
 
     def equipment(
         self, descriptors: Mapping[str, DescriptorFile], folder: Path
@@ -170,10 +199,11 @@ class _Builder:
                 points.append(point)
         names = {point.name for point in points}
         for point in points:
-            if point.driver.get("temp", "temp") not in names and "temp" in point.driver:
+            temp = point.driver.get("temp")
+            if isinstance(temp, str) and temp not in names:
                 self._problem(
                     (*path, "points", point.name),
-                    f"is compensated by {point.driver['temp']!r}, which this stage does not have",
+                    f"is compensated by {temp!r}, which this stage does not have",
                 )
         stage = Stage(table.id, section.id, table.node, tuple(points))
         self.stages[table.id] = stage

@@ -16,7 +16,7 @@ PointId = Annotated[
 Text = Annotated[str, StringConstraints(max_length=200)]
 Band = Annotated[list[float], Field(min_length=2, max_length=2)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Pin = Annotated[int, Field(ge=0, le=4095)]
+Pin = Annotated[int, Field(ge=0, le=255)]
 Bytes = Annotated[int, Field(ge=1 << 20, le=1 << 50)]
 
 
@@ -90,17 +90,22 @@ class PointTable(Table):
     range: Band | None = None
     normal: Band | None = None
     bus: Annotated[int, Field(ge=0, le=7)] | None = None
-    address: Annotated[int, Field(ge=3, le=119)] | None = None
+    address: Annotated[int, Field(ge=8, le=119)] | None = None
     mux: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
     channel: Annotated[int, Field(ge=0, le=3)] | None = None
     cs: Pin | None = None
     pin: Pin | None = None
-    temp: PointName | None = None
+    temp: PointName | float | None = None
     alpha_pct_k: Annotated[float, Field(ge=0, le=10)] | None = None
-    r0_ohm: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    rref_ohm: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    pulses_per_l: Annotated[float, Field(gt=0, le=1e7)] | None = None
-    shunt_ohm: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    k_per_cm: Annotated[float, Field(ge=0.01, le=10)] | None = None
+    r0_ohm: Annotated[float, Field(ge=10, le=10_000)] | None = None
+    rref_ohm: Annotated[float, Field(ge=10, le=100_000)] | None = None
+    wires: Annotated[int, Field(ge=2, le=4)] | None = None
+    pulses_per_l: Annotated[float, Field(ge=0.001, le=1e7)] | None = None
+    window_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
+    shunt_ohm: Annotated[float, Field(ge=10, le=186)] | None = None
+    delay_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
+    invert: bool | None = None
     low: float | None = None
     high: float | None = None
 
@@ -142,7 +147,7 @@ class SpiTable(Table):
     sck: Pin
     mosi: Pin
     miso: Pin
-    hz: Annotated[int, Field(ge=1000, le=20_000_000)] = 1_000_000
+    hz: Annotated[int, Field(ge=1000, le=5_000_000)] = 1_000_000
 
 
 class OutboxTable(Table):
@@ -155,6 +160,15 @@ class OutboxTable(Table):
     statement_bytes_max: Annotated[int, Field(ge=16_384, le=1 << 28)] = 262_144
 
 
+class WifiTable(Table):
+    """The Wi-Fi of a board; it stands in its node.json, readable on the board."""
+
+    ssid: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    password: Annotated[str, StringConstraints(min_length=8, max_length=63)] | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    hostname: Annotated[str, StringConstraints(max_length=32)] | None = None
+
+
 class NodeTable(Table):
     """`[nodes.<id>]`: one board."""
 
@@ -165,14 +179,15 @@ class NodeTable(Table):
     outbox: OutboxTable = OutboxTable()
     i2c: Annotated[list[I2cTable], Field(max_length=8)] = []
     spi: Annotated[list[SpiTable], Field(max_length=8)] = []
+    wifi: WifiTable | None = None
 
 
 class PinsTable(Table):
     """Pins of an equipment on its node; -1 stands for a pin that is not wired."""
 
     run: Pin | None = None
-    start: Annotated[int, Field(ge=-1, le=4095)] | None = None
-    bypass: Annotated[int, Field(ge=-1, le=4095)] | None = None
+    start: Annotated[int, Field(ge=-1, le=255)] | None = None
+    bypass: Annotated[int, Field(ge=-1, le=255)] | None = None
     permissive: Pin | None = None
 
 
