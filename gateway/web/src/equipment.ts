@@ -77,13 +77,18 @@ function remark(state: Remark): HTMLElement {
   return h("span", { class: "remark", "data-level": state.level }, icon(state.icon), text);
 }
 
+/** Licence and permit; what the reason has named already is not named again. */
 function documents(item: EquipmentEvidence): string {
-  const licence =
-    item.licence === null
-      ? "No licence"
-      : `Licence ${item.licence.number} to ${formatDate(item.licence.to_ms)}`;
-  const permit = item.permit === null ? "no permit" : `permit ${item.permit.serial}`;
-  return `${licence}, ${permit}`;
+  const { licence, permit, reason } = item;
+  const parts: string[] = [];
+  if (licence === null) parts.push("No licence");
+  else {
+    const number = reason.includes(licence.number) ? "" : ` ${licence.number}`;
+    parts.push(`Licence${number} to ${formatDate(licence.to_ms)}`);
+  }
+  if (permit === null) parts.push("no permit");
+  else if (!reason.includes(`permit ${permit.serial} `)) parts.push(`permit ${permit.serial}`);
+  return parts.join(", ");
 }
 
 function denial(last: NonNullable<EquipmentEvidence["last_denial"]>): string {

@@ -142,8 +142,8 @@ export function fill(bytes: number, max: number): string {
 export function registersWords(item: EquipmentEvidence): string {
   if (item.registers === null) return "no registers yet";
   const { run_ms, starts, volume_ml } = item.registers;
-  const hours = (run_ms / 3_600_000).toFixed(1);
-  return `${hours} h, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
+  const run = run_ms < 3_600_000 ? formatSpan(run_ms) : `${(run_ms / 3_600_000).toFixed(1)} h`;
+  return `${run}, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
 }
 
 function nodeFaults(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Store } from "../src/store";
 import type { EquipmentEvidence, Health, Plant } from "../src/types";
-import { gatewayRemarks, permission, plantRemarks } from "../src/words";
+import { gatewayRemarks, permission, plantRemarks, registersWords } from "../src/words";
 
 const NOW = 1_000_000_000;
 
@@ -78,6 +78,15 @@ describe("start permission", () => {
   ] as const)("%s, permit ending in %d ms", (state, endsInMs, level, text) => {
     expect(permission(machine(state, endsInMs), NOW)).toMatchObject({ level, text });
   });
+});
+
+it.each([
+  [72_000, "1 min 12 s, 3 starts, 0.4 L"],
+  [3_600_000, "1.0 h, 3 starts, 0.4 L"],
+  [264_000_000, "73.3 h, 3 starts, 0.4 L"],
+])("a run of %d ms is told as %s", (run_ms, words) => {
+  const registers = { run_ms, starts: 3, volume_ml: 412 };
+  expect(registersWords({ ...machine("compliant", 1), registers })).toBe(words);
 });
 
 describe("remarks", () => {
