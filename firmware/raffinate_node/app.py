@@ -51,6 +51,8 @@ class App:
         self._inputs: "dict[str, list[int | None]]" = {}
         self._pulses: "dict[str, int | None]" = {}
         self._evidence_failed = False
+        # A rig may ask for the heap's size every so many scans.
+        self._heap_every = getattr(hal, "heap_every", 0)
 
     async def run(self) -> None:
         """Start the evidence, which makes the key at the first start; then run every task."""
@@ -83,6 +85,11 @@ class App:
 
     def on_start(self, up_ms: int) -> None:
         """A scan has begun: give meter and guard the equipment's inputs and the pulse totals."""
+        if self._heap_every and self.sampler.scans % self._heap_every == 0:
+            gc.collect()
+            self.hal.console(
+                f"raffinate heap {self.sampler.scans} {gc.mem_alloc()} {gc.mem_free()}"
+            )
         for name in self._lines:
             self._inputs[name] = self._lines[name].read()
         flows = self.instruments.flows

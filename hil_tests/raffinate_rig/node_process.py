@@ -42,7 +42,8 @@ class NodeProcess:
 
     `firmware` is a folder of deploy.deploy; its ROMFS image, where it has one, is the board's flash
     from which code runs in place. `heap` is the -X heapsize value (`160K` counts 64-bit words). The
-    console is kept in a log that is cut when it grows beyond LOG_BYTES_MAX.
+    console says how large it is every `heap_every` scans (0: never). It is kept in a log that is
+    cut when it grows beyond LOG_BYTES_MAX.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class NodeProcess:
         bus: str,
         speed: int = 1,
         heap: str = HEAP_DEFAULT,
+        heap_every: int = 0,
         log: Path | None = None,
     ) -> None:
         self.name = name
@@ -61,15 +63,20 @@ class NodeProcess:
         self.log = log or flash.with_name(f"{flash.name}.log")
         self._heap = heap
         self._image = firmware / IMAGE
+        # Another MicroPython than PyPI's, found on PATH, loads the .mpy files into its heap.
+        self._runs_rom = (
+            self._image.exists() and importlib.util.find_spec("micropython_unix") is not None
+        )
         self._program: Program | None = None
         # an earlier rig's lines in the same log are no news
         self._read_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._start_bytes = self._read_bytes
         self._env = {key: value for key, value in os.environ.items() if key in PASSED_ON} | {
             # .frozen holds asyncio
-            "MICROPYPATH": f".frozen:{firmware}",
+            "MICROPYPATH": ".frozen" if self._runs_rom else f".frozen:{firmware}",
             "RAFFINATE_BUS": bus,
             "RAFFINATE_SPEED": str(speed),
+            "RAFFINATE_HEAP_EVERY": str(heap_every),
             "RAFFINATE_FLASH": str(flash),
         }
 
@@ -200,8 +207,7 @@ class NodeProcess:
     def _arguments(self) -> list[str | Path]:
         heap = ["-X", f"heapsize={self._heap}"]
         micropython = find_tool("micropython")
-        # Another MicroPython than PyPI's, found on PATH, loads the .mpy files into its heap.
-        if self._image.exists() and importlib.util.find_spec("micropython_unix"):
+        if self._runs_rom:
             launcher: list[str | Path] = [sys.executable, rom_launcher.__file__, self._image]
             return [*launcher, *heap, "-c", rom_launcher.MOUNT + BOOT]
         # through the interpreter: a script's first line has no room for a long path

@@ -32,6 +32,7 @@ class NodeRig:
         folder: Path,
         speed: int = 1,
         heap: str = "1M",
+        heap_every: int = 0,
         answers: bool = True,
     ) -> None:
         address = {"host": broker.host, "port": broker.port}
@@ -50,6 +51,7 @@ class NodeRig:
             bus=self.bus.address,
             speed=speed,
             heap=heap,
+            heap_every=heap_every,
         )
 
     def __enter__(self) -> Self:

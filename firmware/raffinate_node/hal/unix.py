@@ -2,7 +2,9 @@
 
 The node's process sees neither the host's clock nor its devices. `RAFFINATE_BUS` names the bus,
 `RAFFINATE_FLASH` the flash folder, `RAFFINATE_SPEED` how many times faster than real the ticks run
-and `RAFFINATE_RESET_CAUSE` why the node starts. The bus protocol is in docs/architecture.md.
+and `RAFFINATE_RESET_CAUSE` why the node starts. With `RAFFINATE_HEAP_EVERY` the console says
+`raffinate heap SCANS USED FREE`, in bytes after a collection, every so many scans. The bus protocol
+is in docs/architecture.md.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ BUS_TIMEOUT_S = 2
 BUS_RETRY_MS = 500
 MESSAGE_BYTES_MAX = 512
 SPEED_MAX = 1000
+SCANS_MAX = 1_000_000
 RESET_EXIT_CODE = 3
 
 
@@ -33,7 +36,8 @@ class Hal:
     def __init__(self) -> None:
         self.flash_root = _variable("RAFFINATE_FLASH", "the node's flash folder")
         self.reset_cause_text = os.getenv("RAFFINATE_RESET_CAUSE") or "power-on"
-        self._ticks = Ticks(_speed())
+        self.heap_every = _integer("RAFFINATE_HEAP_EVERY", 0, SCANS_MAX)
+        self._ticks = Ticks(_integer("RAFFINATE_SPEED", 1, SPEED_MAX))
         self._bus = Bus(_variable("RAFFINATE_BUS", "HOST:PORT of the simulated bus"), self._ticks)
 
     def configure(self, config: "Any") -> None:
@@ -292,8 +296,8 @@ def _variable(name: str, meaning: str) -> str:
     return value
 
 
-def _speed() -> int:
-    text = os.getenv("RAFFINATE_SPEED") or "1"
-    if not text.isdigit() or not 1 <= int(text) <= SPEED_MAX:
-        raise ValueError(f"RAFFINATE_SPEED is {text}: write 1 to {SPEED_MAX}")
+def _integer(name: str, least: int, most: int) -> int:
+    text = os.getenv(name) or str(least)
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise ValueError(f"{name} is {text}: write {least} to {most}")
     return int(text)
