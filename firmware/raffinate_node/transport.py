@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 EINPROGRESS = (115, 119)
+IPPROTO_TCP, TCP_NODELAY = 6, 1
 
 
 class Stream:
@@ -59,6 +60,11 @@ async def open_stream(host: str, port: int) -> Stream:
     sock: Any = socket.socket(info[0], info[1], info[2])
     try:
         sock.setblocking(False)
+        try:
+            # A frame is written in chunks: none may wait for the peer's delayed acknowledgement.
+            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        except (OSError, ValueError, NotImplementedError):
+            pass  # a port without it is slower, not wrong
         try:
             sock.connect(info[-1])
         except OSError as error:

@@ -26,6 +26,7 @@ class Gateway:
         self.epoch = epoch
         self.frames: list[tuple[int, int]] = []
         self.bytes_of: dict[tuple[int, int], set[bytes]] = {}
+        self._upto: dict[int, int] = {}
         self.statements: list[int] = []
         self.statuses: list[object] = []
         self.lock = threading.Lock()
@@ -66,14 +67,10 @@ class Gateway:
             time.sleep(0.05)
 
     def _boots(self) -> list[tuple[int, int]]:
-        boots = []
-        for boot in sorted({boot for boot, _ in self.bytes_of}):
-            upto = -1
-            while (boot, upto + 1) in self.bytes_of:
-                upto += 1
-            if upto >= 0:
-                boots.append((boot, upto))
-        return boots[-16:]
+        for boot in self._upto:
+            while (boot, self._upto[boot] + 1) in self.bytes_of:
+                self._upto[boot] += 1
+        return [(boot, upto) for boot, upto in sorted(self._upto.items()) if upto >= 0][-16:]
 
     def _on_connect(self, client, *_) -> None:
         client.subscribe([(TOPIC + leaf, 1) for leaf in ("frame", "statement", "status")])
@@ -97,6 +94,7 @@ class Gateway:
         with self.lock:
             self.frames.append(key)
             self.bytes_of.setdefault(key, set()).add(payload)
+            self._upto.setdefault(key[0], -1)
         if self.acks:
             self.ack()
 

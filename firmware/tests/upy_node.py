@@ -57,7 +57,14 @@ def frame(boot, seq, size):
 
 
 def settings(arguments):
-    out = {"size": 400, "statements": 0, "run_ms": 20000, "keepalive_s": 30, "failures": 0, "pubacked": 0}
+    out = {
+        "size": 400,
+        "statements": 0,
+        "run_ms": 20000,
+        "keepalive_s": 30,
+        "failures": 0,
+        "pubacked": 0,
+    }
     out["heap_at"] = 0
     limits = {}
     for argument in arguments:
@@ -76,78 +83,92 @@ def settings(arguments):
     return out, limits, outbox
 
 
-async def settled(outbox):
-    while any(outbox.waiting()):
-        await aio.sleep_ms(20)
+class Node:
+    """The parts, put together."""
+
+    def __init__(self, port, flash, boot, arguments):
+        self.out, link_limits, outbox_limits = settings(arguments)
+        self.boot = boot
+        self.hal = Hal(flash)
+        store = Store(flash)
+        self.clock = Clock(self.hal, None, lambda ms: store.put_int("floor", ms))
+        self.outbox = Outbox(store, outbox_limits, self.clock, boot)
+        self.outbox.on_overflow = on_overflow
+        broker = {"host": "127.0.0.1", "port": port, "user": None, "password": None}
+        broker["keepalive_s"] = self.out["keepalive_s"]
+        names = {"site": "ndpr", "node": "n01", "broker": broker}
+        self.uplink = Uplink(
+            self.hal, names, link_limits, self.outbox, self.clock, Evidence(), boot
+        )
+        self.supervisor = Supervisor(self.hal)
+        self.supervisor.add("link", self.uplink.run_link, 60000)
+        self.supervisor.add("housekeeping", self.uplink.run_housekeeping, 10000)
+
+    def put_statements(self):
+        for number in range(1, self.out["statements"] + 1):
+            self.outbox.put_statement(self.boot * 1000 + number, b"statement %d" % number)
+        self.outbox.lost_stated()
+
+    async def put_frame(self, seq):
+        data = frame(self.boot, seq, self.out["size"])
+        self.outbox.put_frame(self.boot, seq, data, hashlib.sha256(data).digest())
+        self.uplink.link.wake()
+        if self.out["heap_at"]:
+            while self.outbox.waiting()[0] + self.outbox.waiting()[2] > 8:
+                await aio.sleep_ms(1)
+            if seq + 1 == self.out["heap_at"]:
+                await self.print_heap(seq + 1)
+
+    def is_done(self, all_put):
+        counters = self.uplink.link.counters
+        if self.out["failures"] and counters.failures >= self.out["failures"]:
+            return True
+        if self.out["pubacked"] and counters.pubacked >= self.out["pubacked"]:
+            return True
+        is_empty = all_put and not any(self.outbox.waiting())
+        return is_empty and self.uplink.link.is_up and self.clock.state() != "U"
+
+    async def print_heap(self, seq):
+        while any(self.outbox.waiting()):
+            await aio.sleep_ms(20)
+        gc.collect()
+        if hasattr(gc, "mem_alloc"):
+            print("heap", seq, gc.mem_alloc(), gc.mem_free())
+
+    def print_end(self):
+        for holder in (self.uplink.link.counters, self.outbox.counters, self.uplink.counters):
+            for name in sorted(holder.__dict__):
+                print("count", name, getattr(holder, name))
+        print("waiting", self.outbox.waiting())
+        print("clock", self.clock.state(), self.clock.time_ms())
+        print("feeds", self.hal.feeds)
+        print("end")
 
 
-def print_heap(seq):
-    gc.collect()
-    if hasattr(gc, "mem_alloc"):
-        print("heap", seq, gc.mem_alloc(), gc.mem_free())
+def on_overflow(boot, first, last, _):
+    print("gap", boot, first, last)
+    return True
 
 
 async def main(port, flash, boot, frames, period_ms, arguments):
-    out, link_limits, outbox_limits = settings(arguments)
-    hal = Hal(flash)
-    store = Store(flash)
-    clock = Clock(hal, None, lambda ms: store.put_int("floor", ms))
-    outbox = Outbox(store, outbox_limits, clock, boot)
-    evidence = Evidence()
-    broker = {"host": "127.0.0.1", "port": port, "user": None, "password": None}
-    broker["keepalive_s"] = out["keepalive_s"]
-    names = {"site": "ndpr", "node": "n01", "broker": broker}
-    uplink = Uplink(hal, names, link_limits, outbox, clock, evidence, boot)
-    gaps = []
-
-    def on_overflow(at_boot, first, last, _):
-        gaps.append((at_boot, first, last))
-        print("gap", at_boot, first, last)
-        return True
-
-    outbox.on_overflow = on_overflow
-    supervisor = Supervisor(hal)
-    supervisor.add("link", uplink.run_link, 60000)
-    supervisor.add("housekeeping", uplink.run_housekeeping, 10000)
-    lost = outbox.lost()
-    print("lost", lost)
-    task = asyncio.create_task(supervisor.run())
-    for number in range(out["statements"]):
-        outbox.put_statement(boot * 1000 + number + 1, ("statement %d" % (number + 1)).encode())
-    outbox.lost_stated()
-    started = clock.up_ms()
+    node = Node(port, flash, boot, arguments)
+    print("lost", node.outbox.lost())
+    task = asyncio.create_task(node.supervisor.run())
+    node.put_statements()
     seq = 0
-    while clock.up_ms() - started < out["run_ms"]:
+    started = node.clock.up_ms()
+    while node.clock.up_ms() - started < node.out["run_ms"]:
         if seq < frames:
-            data = frame(boot, seq, out["size"])
-            outbox.put_frame(boot, seq, data, hashlib.sha256(data).digest())
-            uplink.link.wake()
+            await node.put_frame(seq)
             seq += 1
-            if seq == out["heap_at"]:
-                await settled(outbox)
-                print_heap(seq)
-        is_empty = not any(outbox.waiting())
-        if seq == frames and is_empty and uplink.link.is_up and clock.state() != "U":
-            break
-        counters = uplink.link.counters
-        if out["failures"] and counters.failures >= out["failures"]:
-            break
-        if out["pubacked"] and counters.pubacked >= out["pubacked"]:
+        if node.is_done(seq == frames):
             break
         await aio.sleep_ms(period_ms)
-    if out["heap_at"]:
-        await settled(outbox)
-        print_heap(seq)
-    supervisor.stop()
+    if node.out["heap_at"]:
+        await node.print_heap(seq)
+    node.supervisor.stop()
     await task
-    counters = uplink.link.counters
-    for holder in (counters, outbox.counters, uplink.counters):
-        for name in sorted(holder.__dict__):
-            print("count", name, getattr(holder, name))
-    print("waiting", outbox.waiting())
-    print("clock", clock.state(), clock.time_ms())
-    print("feeds", hal.feeds)
-    print("end")
+    node.print_end()
 
 
 asyncio.run(
