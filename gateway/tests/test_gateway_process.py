@@ -3,90 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
+import random
+import shutil
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
-import httpx
 import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 import plants
+from gateway_process import ORIGIN, PATIENCE_S, Board, GatewayProcess, raffinate, until
 from raffinate.archive import FrameArchive
 from raffinate.config.template import write_template
 from raffinate.ingest.validate import FrameReader
 
 pytestmark = pytest.mark.broker
-PATIENCE_S = 60.0
-ORIGIN = "demo.invalid/raffinate/ndpr"
-
-
-def until(condition, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
-
-
-def raffinate(*words, **options):
-    command = [sys.executable, "-m", "raffinate", *words]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **options
-    )
-
-
-class GatewayProcess:
-    """The process, its log and its page."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.plant = folder / "plant.toml"
-        self.process = None
-        self.url = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-
-    def start(self):
-        with (self.folder / "gateway.log").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "raffinate", "gateway", "--plant", str(self.plant)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        line = self.process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, f"{line!r}, log: {self.log()}"
-        self.url = found[0]
-        until(lambda: self.health()["broker"]["state"] == "connected", "the broker session")
-        return self
-
-    def kill(self):
-        self.process.kill()
-        self.process.communicate()
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode
-
-    def log(self):
-        return (self.folder / "gateway.log").read_text()
-
-    def get(self, path):
-        return httpx.get(self.url + path.lstrip("/"), timeout=PATIENCE_S)
-
-    def health(self):
-        return self.get("/api/v1/health").json()
 
 
 @pytest.fixture
@@ -110,14 +44,25 @@ def publish(broker, messages):
     client.loop_stop()
 
 
-def archived(folder):
-    archive = FrameArchive(
+def open_archive(folder):
+    return FrameArchive(
         folder / "data" / "archive.sqlite",
         FrameReader().read,
         bytes_max=1 << 40,
         quarantine_bytes_max=1 << 30,
     )
-    found = archive.quarantined()
+
+
+def archived(folder):
+    archive = open_archive(folder)
+    found = [stored.frame.data for stored in archive.read(0, 1 << 20)]
+    archive.close()
+    return found
+
+
+def quarantined(folder):
+    archive = open_archive(folder)
+    found = sorted(item.reason for item in archive.quarantined())
     archive.close()
     return found
 
@@ -167,13 +112,82 @@ def test_bad_messages_are_in_quarantine_after_a_kill_and_once(gateway, broker):
         ("raffinate/1/ndpr/n01/statement", b"{}"),
     ]
     publish(broker, bad)
-    until(lambda: "raffinate_quarantined_total 3.0" in gateway.get("/metrics").text, "the count")
+    until(
+        lambda: sum(v for k, v in gateway.metrics().items() if "quarantined_total" in k) == 3,
+        "the count",
+    )
     gateway.kill()
     gateway.start()
     assert gateway.end() == 0
-    reasons = sorted(item.reason for item in archived(gateway.folder))
+    reasons = quarantined(gateway.folder)
     assert len(reasons) == 3
     assert "unknown-node" in reasons
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_over_kills_at_any_time(gateway, broker):
+    gateway.start()
+    with Board(broker) as board:
+        board.enrol(gateway)
+        chance = random.Random(5)
+        for _ in range(4):
+            board.send(40)
+            time.sleep(chance.uniform(0, 0.4))
+            gateway.kill()
+            board.send(20)
+            gateway.start()
+            board.say_boot()
+        until(lambda: not board.held, "every frame's ack")
+        assert board.upto == 239
+        assert gateway.health()["nodes"][0]["findings"] == []
+    assert gateway.end() == 0
+    assert sorted(archived(gateway.folder)) == sorted(board.sent)
+
+
+def test_on_a_full_disk_it_serves_on_acknowledges_nothing_and_resumes_by_itself(gateway, broker):
+    """The data folder is moved to a tmpfs of 8 MiB in a mount namespace of the gateway's own."""
+    data = gateway.folder / "data"
+    text = gateway.plant.read_text()
+    text = text.replace("disk_free_bytes_min = 64_000_000", "disk_free_bytes_min = 0")
+    gateway.plant.write_text(text)
+    script = (
+        f"cp -a {data} {data}.src && mount -t tmpfs -o size=8m none {data} && "
+        f'cp -a {data}.src/. {data}/ && exec "$@"'
+    )
+    with Board(broker) as board:
+        gateway.start()
+        board.enrol(gateway)
+        assert gateway.end() == 0
+        gateway.wrapped = ("unshare", "-rm", "sh", "-c", script, "sh")
+        gateway.start()
+        board.say_boot()
+        board.send(10)
+        until(lambda: not board.held, "acks while there is room")
+        inside = Path(f"/proc/{gateway.process.pid}/root{data}")
+        filler = inside / "filler"
+        with filler.open("wb", buffering=0) as sink, suppress(OSError):
+            while sink.write(bytes(4096)):
+                pass
+        board.send(300)
+        until(lambda: gateway.health()["ingest"]["state"] == "storage-full", "the state")
+        health = gateway.health()
+        assert "is full" in health["ingest"]["detail"]
+        assert any("is full" in warning for warning in health["warnings"])
+        assert gateway.metrics()["raffinate_ingest_ok"] == 0
+        held = len(board.held)
+        board.send(10)
+        time.sleep(3)
+        assert len(board.held) >= held
+        filler.unlink()
+        until(lambda: gateway.health()["ingest"]["state"] == "ok", "the gateway to resume")
+        until(lambda: not board.held, "every frame's ack")
+        assert board.upto == 319
+        shutil.copytree(inside, gateway.folder / "seen")
+        assert gateway.end() == 0
+    assert "Traceback" not in gateway.log()
+    (gateway.folder / "seen").rename(gateway.folder / "after")
+    shutil.rmtree(data)
+    (gateway.folder / "after").rename(data)
+    assert sorted(archived(gateway.folder)) == sorted(board.sent)
 
 
 def test_without_keys_it_says_what_to_do(tmp_path):
