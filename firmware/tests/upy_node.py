@@ -116,8 +116,6 @@ class Node:
         if self.out["heap_at"]:
             while self.outbox.waiting()[0] + self.outbox.waiting()[2] > 8:
                 await aio.sleep_ms(1)
-            if seq + 1 == self.out["heap_at"]:
-                await self.print_heap(seq + 1)
 
     def is_done(self, all_put):
         counters = self.uplink.link.counters
@@ -161,6 +159,8 @@ async def main(port, flash, boot, frames, period_ms, arguments):
         if seq < frames:
             await node.put_frame(seq)
             seq += 1
+            if seq == node.out["heap_at"]:
+                await node.print_heap(seq)
         if node.is_done(seq == frames):
             break
         await aio.sleep_ms(period_ms)
