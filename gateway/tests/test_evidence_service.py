@@ -287,6 +287,15 @@ def test_gaps_are_told_as_soon_as_they_verify(site):
     assert result.outgoing == ()
 
 
+def test_a_gap_that_comes_again_is_told_again(site):
+    """The gateway may have been killed after the log had it, before the archive did."""
+    site, node = site
+    boot, gap = node.boot(), node.gap(3, 10, 20)
+    site.submit(node, boot, gap)
+    site.reopen()
+    assert site.submit(node, gap).gaps == (GapCover(node.keyid[:16], 3, 10, 20),)
+
+
 def test_resume_has_the_newest_envelope_logged_or_waiting(site):
     site, node = site
     site.submit(node, node.boot(), node.usage())

@@ -214,6 +214,8 @@ class Intake:
         first = work.leaves[index - work.first] if index >= work.first else self._log.leaf(index)
         if first == leaf:
             work.receipts.append((key, statement.seq, index))
+            # A gateway killed after this statement's commit told nobody yet of its gap.
+            _note_gap(key, statement, work)
             return
         self._fork(key, statement.seq, index, leaf, data, work)
 
