@@ -72,7 +72,10 @@ class Evidence(Protocol):
         """State of the key (16 or 64 hex digits) of a node: enrolled, pending, revoked, unknown."""
 
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
-        """Check and log statements; returns when every one is durable. Raises StorageFullError."""
+        """Check and log statements; returns when every one is durable. Raises StorageFullError.
+
+        A gap statement that comes again reports its `gaps` again.
+        """
 
     def on_status(self, node: str, payload: bytes, now_ms: int) -> list[Outgoing]:
         """Answer a node's `status` (online): resume, and on a new session receipts and permits."""
