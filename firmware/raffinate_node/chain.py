@@ -71,7 +71,7 @@ class Chain:
                     self._former += one
         newest = self._outbox.statement()
         if newest is not None and newest[0] > self.head_seq:
-            self.adopt(newest[1])
+            self.adopt(dsse.parse_envelope(newest[1]).payload, statement.envelope_hash(newest[1]))
 
     def save(self) -> None:
         """Make it durable; raise OSError."""
@@ -85,16 +85,16 @@ class Chain:
         self.saved_up_ms = self._clock.up_ms()
         self.is_dirty = False
 
-    def adopt(self, envelope: bytes) -> int:
-        """Take what is higher in a statement of this key; return its boot.
+    def adopt(self, payload: bytes, leaf: bytes) -> int:
+        """Take what is higher in a statement of this key, `leaf` its hash; return its boot.
 
         The signature was verified, or the bytes come from this node's own flash.
         """
-        found = statement.parse_statement(dsse.parse_envelope(envelope).payload)
+        found = statement.parse_statement(payload)
         registers = {one["id"]: one for one in found.registers or ()}
         newer = found.seq > self.head_seq
         if newer:
-            self.head_seq, self.head = found.seq, statement.envelope_hash(envelope)
+            self.head_seq, self.head = found.seq, leaf
             self.seq = max(self.seq, found.seq)
         for meter in self.meters:
             one = registers.get(meter.id)

@@ -8,7 +8,7 @@ from raffinate_node import aio, guard, permits
 from raffinate_node.chain import Chain, drain
 from raffinate_node.meter import REQUESTED, STARTED, Meter
 from raffinate_node.signer import enrol_code, key_steps
-from raffinate_node.testimony import Testimony
+from raffinate_node.testimony import POLL_MS, Testimony
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from raffinate_wire.resume import Resume
 
-POLL_MS = 250
 RECEIPTS_BYTES_MAX = 8192
 STEPS_MAX = 4
 
@@ -62,7 +61,12 @@ class Evidence(Testimony):
         """Do what is due, for ever."""
         while True:
             beat()
-            if not await self.work():
+            busy = False
+            try:
+                busy = await self.work()
+            except OSError as error:
+                self.hold(f"evidence on flash: {error}")
+            if not busy:
                 await aio.sleep_ms(POLL_MS)
 
     # What the sampler tells

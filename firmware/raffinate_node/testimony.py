@@ -4,7 +4,7 @@ import hashlib
 import sys
 from binascii import hexlify
 
-from raffinate_node import guard, permits
+from raffinate_node import aio, guard, permits
 from raffinate_node.chain import drain
 from raffinate_node.outbox import statement_interval_s
 from raffinate_wire import dsse
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from raffinate_node.chain import Chain
 
+POLL_MS = 250
 ANSWER_MS_MAX = 60000
 FIRST_SCAN_MS_MAX = 10000
 SAVE_MS = 60000
 EDGE_SAVE_MS = 5000
 DENIAL_MS = 60000
-HOLD_MS = 60000
+HOLD_S = 60
 STATUS_MS_MIN = 10000
 NOTES_MAX = 6
 WHY_CHARS_MAX = 128
@@ -66,6 +67,8 @@ class Testimony:
     async def work(self) -> bool:
         """Do the next thing that is due; False when nothing is."""
         up_ms = self._clock.up_ms()
+        if not self._has_room():
+            return False
         if self._resume is not None:
             await self._take_resume()
         elif self._permits:
@@ -86,6 +89,19 @@ class Testimony:
             return await self._sign_event(up_ms) or self._save_due(up_ms)
         return True
 
+    def _has_room(self) -> bool:
+        # What comes in one piece begins in the first half of a scan, so that no tick waits for it.
+        scan_ms = self._config.scan_ms
+        passed_ms = self._clock.up_ms() - (self._first_up_ms or 0)
+        return bool(passed_ms % scan_ms * 2 < scan_ms)
+
+    def hold(self, reason: str) -> None:
+        """Flash takes nothing now: sign nothing for a minute, longer while the store is full."""
+        wait_s = statement_interval_s(HOLD_S, self._outbox.statement_fill())
+        self._hold_up_ms = self._clock.up_ms() + wait_s * 1000
+        self._note("flash")
+        self._hal.console(f"raffinate error {reason}; again in {wait_s} s")
+
     def _note(self, text: str) -> None:
         """Something unusual, for the `why` of the next usage."""
         if text in self._notes or len(self._notes) < NOTES_MAX:
@@ -98,10 +114,14 @@ class Testimony:
         data, self._resume = self._resume or b"", None
         chain = self._chain
         try:
-            if envelope_hash(data) != chain.head:
-                await drain(dsse.open_steps(data, chain.signer.spki, dsse.PAYLOAD_STATEMENT))
+            leaf = envelope_hash(data)
+            if leaf != chain.head:
+                steps = dsse.open_steps(data, chain.signer.spki, dsse.PAYLOAD_STATEMENT)
+                envelope = await drain(steps)
+                while not self._has_room():
+                    await aio.sleep_ms(POLL_MS)
                 before = chain.head_seq
-                boot = chain.adopt(data)
+                boot = chain.adopt(envelope.payload, leaf)
                 if chain.head_seq > before:
                     self._restore(boot)
         except WireError as error:
@@ -128,6 +148,8 @@ class Testimony:
             if self._meters[at].id != name:
                 continue
             held = chain.permits[at]
+            if permits.is_known(held, data):
+                return
             try:
                 steps = permits.check_steps(data, held, self._config, chain.signer.keyid, name)
                 permit = await drain(steps)
@@ -185,9 +207,7 @@ class Testimony:
     async def _sign(self, kind: str, body: "dict[str, Any]") -> bool:
         if await self._chain.sign(kind, body):
             return True
-        self._hold_up_ms = self._clock.up_ms() + HOLD_MS
-        self._note("not stored")
-        self._hal.console(f"raffinate error {kind} could not be stored; again in 60 s")
+        self.hold(f"{kind} is not stored")
         return False
 
     async def _sign_boot(self, up_ms: int) -> bool:
