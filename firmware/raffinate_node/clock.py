@@ -111,10 +111,10 @@ class Clock:
         up_ms = self.up_ms()
         if self._save_floor is None or up_ms - self._saved_up_ms < FLOOR_SAVE_MS:
             return
+        self._saved_up_ms = up_ms  # also when flash refuses: the next try is a minute later
         floor_ms = self.guard_ms()
         if floor_ms is not None:
             self._save_floor(floor_ms)
-        self._saved_up_ms = up_ms
 
     def _report_step(self, kind: str, old_ms: int, new_ms: int) -> None:
         if self.on_step is not None:

@@ -453,7 +453,11 @@ class Outbox:
         now_ms = self._clock.up_ms()
         if now_ms - self._gap_up_ms < statement_interval_s(GAP_S, self.statement_fill()) * 1000:
             return False
-        signed = self._dropped.sign(self.on_overflow)
+        try:
+            signed = self._dropped.sign(self.on_overflow)
+        except Exception:  # noqa: BLE001 - what cannot be signed must not stop the sampling
+            self.counters.sign_errors += 1
+            signed = False
         if signed:
             self._gap_up_ms = now_ms
         return signed

@@ -37,3 +37,4 @@ class Counters:
         self.statements_refused = 0
         self.sent_again = 0
         self.flash_errors = 0
+        self.sign_errors = 0

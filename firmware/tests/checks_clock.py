@@ -1,5 +1,7 @@
 """Checks of the clock, on any Python."""
 
+# ruff: noqa: SIM105 - the dialect has no contextlib
+
 from raffinate_node.clock import INFORMATIVE_MS, RELATIVE_MS, Clock
 from upy_hal import Hal
 
@@ -130,6 +132,23 @@ def check_the_floor_never_falls(_):
         assert clock.guard_ms() >= last
         last = clock.guard_ms()
     assert clock.time_ms() < last
+
+
+def check_a_flash_that_refuses_the_floor_is_tried_a_minute_later(_):
+    tries = []
+
+    def fails(ms):
+        tries.append(ms)
+        raise OSError(28)
+
+    hal, clock = _clock(floor_ms=NOON, save=fails)
+    for _second in range(150):
+        hal.now_ms += 1000
+        try:
+            clock.tick()
+        except OSError:
+            pass
+    assert tries == [NOON + 60000, NOON + 120000]
 
 
 def check_the_floor_is_saved_each_minute(_):

@@ -352,6 +352,23 @@ def check_a_gap_that_cannot_be_signed_yet_outlives_a_power_cut(folder):
     assert len(bench.gaps) == 1
 
 
+def check_a_signer_that_fails_does_not_stop_the_frames(folder):
+    bench = Bench(folder)
+
+    def fails(*_):
+        raise OSError(28)
+
+    bench.box.on_overflow = fails
+    bench.put(200)
+    dropped = bench.box.counters.frames_dropped
+    assert dropped
+    assert bench.box.counters.sign_errors
+    assert bench.send_all() == keys(1, dropped, 199)
+    bench.box.on_overflow = bench.on_overflow
+    bench.pass_ms(60000)
+    assert [gap[:3] for gap in bench.gaps] == [(1, 0, dropped - 1)]
+
+
 def check_gaps_of_several_boots(folder):
     bench = Bench(folder)
     for _ in range(8):

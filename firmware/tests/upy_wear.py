@@ -32,7 +32,7 @@ class Flash:
         at = block * BLOCK + offset
         self.data[at : at + len(buffer)] = buffer
 
-    def ioctl(self, op, argument):
+    def ioctl(self, op, _):
         if op == 4:
             return BLOCKS
         if op == 5:
