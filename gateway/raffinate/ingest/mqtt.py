@@ -197,8 +197,9 @@ class MqttSession:
         writing = [sock] if client.want_write() else []
         readable, _, _ = select.select([sock, self._wake_reader], writing, [], 1.0)
         if self._wake_reader in readable:
-            self._woken = False
+            # In this order: a wake between the two must not be swallowed with its flag still up.
             self._wake_reader.recv(4096)
+            self._woken = False
             self._send_waiting()
         if sock in readable and not self._read_all():
             return False
