@@ -28,7 +28,7 @@ CLEAN = 6
 STATEMENT_BYTES_MAX = 6144
 # Room for a gap and a boot statement when fill() is 1.
 RESERVE_BYTES = 2 * (STATEMENT_BYTES_MAX + 512)
-BYTES_MAX_MIN = 32768
+BYTES_MAX_MIN = 16384
 NOTES_MAX = 32
 
 # What a statement waits for.

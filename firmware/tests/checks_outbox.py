@@ -452,6 +452,19 @@ def check_a_full_statement_store_drops_none_and_says_so(folder):
     assert bench.box.statement_fill() < 0.5
 
 
+def check_the_smallest_statement_store(folder):
+    bench = Bench(folder, statement_bytes_max=16384)
+    for seq in range(1, 40):
+        bench.statement(seq, 2000)
+        assert bench.send_all() == [seq]
+        assert bench.box.release_statement(seq)
+    try:
+        Bench(folder + "/small", statement_bytes_max=16383)
+    except ValueError:
+        return
+    raise AssertionError("taken")
+
+
 def check_a_refused_statement_does_not_hold_the_flash_of_its_neighbours(folder):
     bench = Bench(folder)
     for seq in range(1, 400):
