@@ -116,6 +116,41 @@ def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(broker):
         assert {m.payload for m in second.messages} == {b"3", b"4", b"5", b"6"}
 
 
+def test_a_wake_that_comes_while_another_is_taken_is_not_lost(broker):
+    """The socket that wakes the session's thread takes a message just as it is being emptied."""
+    topic = f"raffinate/1/{plants.SITE}/n01/ack"
+    with Session(broker) as gateway, Board(broker) as board:
+        session = gateway.connected().session
+        reader = session._wake_reader
+
+        class Busy:
+            meddled = False
+
+            def fileno(self):
+                return reader.fileno()
+
+            def recv(self, size):
+                if not self.meddled:
+                    self.meddled = True
+                    session.publish([Outgoing(topic, b"in between")])
+                return reader.recv(size)
+
+            def close(self):
+                reader.close()
+
+        session._wake_reader = Busy()
+        for payload in (b"before", b"after", b"last"):
+            session.publish([Outgoing(topic, payload)])
+            time.sleep(0.3)
+        until(lambda: len(board.heard) >= 4, "all four messages")
+        assert {bytes(m.payload) for m in board.heard} == {
+            b"before",
+            b"in between",
+            b"after",
+            b"last",
+        }
+
+
 def test_ids_of_an_earlier_connection_acknowledge_nothing(broker):
     with Session(broker) as gateway, Board(broker) as board:
         gateway.connected()
@@ -168,6 +203,17 @@ def test_one_that_is_kicked_off_yields(broker, monkeypatch):
             time.sleep(1.5)
             assert first.session.state()[0] == "kicked"
             assert second.session.state()[0] == "connected"
+
+
+def test_one_that_fell_silent_is_followed(broker, monkeypatch):
+    monkeypatch.setattr(presence, "GONE_S", 2.0)
+    with Session(broker, "a" * 16) as first:
+        first.connected()
+        first.session._client.socket().close()
+        first.session._stopping.set()
+    with Session(broker, "b" * 16) as second:
+        until(lambda: second.session.state()[0] == "kicked", "the second to say so")
+        until(lambda: second.session.state()[0] == "connected", "the takeover")
 
 
 def test_the_same_gateway_killed_and_started_again_is_not_another(broker):
