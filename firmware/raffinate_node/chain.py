@@ -96,10 +96,13 @@ class Chain:
         if newer:
             self.head_seq, self.head = found.seq, leaf
             self.seq = max(self.seq, found.seq)
+            self.restored = False
         for meter in self.meters:
             one = registers.get(meter.id)
             if one is not None:
                 meter.raise_to(one)
+                if newer and found.type == "boot":
+                    meter.found = False
                 if newer and found.type in ("usage", "heartbeat"):
                     meter.base = (one["runMs"], one["starts"], one["volumeMl"])
         if newer and found.type in ("usage", "heartbeat"):
