@@ -158,6 +158,11 @@ def check_resume_brings_a_rolled_back_flash_forward(folder):
     assert boot.body["restored"]["seq"] == newest.seq
     assert boot.body["restored"]["head"] == boot.prev == statement.envelope_hash(envelope).hex()
     assert boot.registers[0]["runMs"] >= newest.registers[0]["runMs"]
+    other.restart()
+    other.run = 1
+    other.answer()
+    other.scan()
+    assert other.statements("boot")[-1].body["restored"] is None
     other.scans(15)
     usage = other.statements("usage")[0]
     grown = usage.registers[0]["runMs"] - newest.registers[0]["runMs"]
