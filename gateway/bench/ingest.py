@@ -141,7 +141,7 @@ def bench_plant(folder: Path, points: int) -> Plant:
     names = ("ph", "cond", "temp", "flow-aq", "flow-org", "level")
     template = (Path(__file__).parents[1] / "raffinate/config/template/plant.toml").read_text()
     kit = template[template.index("[kits") : template.index("# Boards")]
-    nodes = "\n".join(f"[nodes.n{number:02d}]" for number in range(NODES))
+    nodes = "\n".join(f"[nodes.n{number:02d}]\nscan_ms = 2000" for number in range(NODES))
     assert len(names) == POINTS_PER_STAGE  # noqa: S101
     file = folder / "plant.toml"
     file.write_text(

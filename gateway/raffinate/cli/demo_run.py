@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -82,6 +83,8 @@ class Demo:
         from raffinate_rig.plant_runner import PlantStateError  # noqa: PLC0415
         from raffinate_rig.processes import MissingToolError  # noqa: PLC0415
 
+        # A demo that is told to end, ends as by Ctrl-C: nothing of it stays behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         end = None if seconds is None else time.monotonic() + seconds
         stage: Stage | None = None
         try:

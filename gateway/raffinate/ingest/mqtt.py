@@ -38,6 +38,8 @@ BACKOFF_S_MAX = 30.0
 READS_PER_WAKE_MAX = 200
 OUTGOING_MAX = 20_000
 CONNECT_S_MAX = 10.0
+# paho looks at each message in flight at every PUBACK.
+INFLIGHT_MAX = 20
 GOODBYE_S_MAX = 2.0
 MID_BITS = 16
 
@@ -131,7 +133,7 @@ class MqttSession:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_S_MAX
-        client.max_inflight_messages_set(1000)
+        client.max_inflight_messages_set(INFLIGHT_MAX)
         if self._broker.user is not None:
             client.username_pw_set(self._broker.user, self._broker.password)
         client.on_connect = self._on_connect
