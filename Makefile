@@ -63,6 +63,9 @@ demo: setup page ## run the whole system on this machine with a simulated plant
 test: setup page ## run all tests (about a quarter of an hour at most)
 	$(BIN)/pytest -q $(TESTS)
 
+soak: setup ## kill gateway, broker and nodes again and again, and count what is lost: make soak ROUNDS=200
+	$(BIN)/python hil_tests/soak.py --rounds $(ROUNDS)
+
 typings: .cache/typings/unix/.installed .cache/typings/esp32/.installed .cache/typings/rp2/.installed
 
 .cache/typings/%/.installed: firmware/typings-%.lock | $(STAMP)

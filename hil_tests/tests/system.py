@@ -79,6 +79,7 @@ class Site:
         self.nodes = {node.id: node for node in nodes}
         self.storage = storage
         self.port = free_port()
+        self._bundles = 0
         self.plant = folder / "plant.toml"
 
     def make(self) -> Site:
@@ -123,9 +124,10 @@ class Site:
             for line in found
         ]
 
-    def bundle(self, name: str = "bundle") -> Path:
+    def bundle(self) -> Path:
         """An audit bundle of the site as it is now."""
-        target = self.folder / name
+        self._bundles += 1
+        target = self.folder / f"bundle-{self._bundles}"
         raffinate("audit", "export", target, "--plant", self.plant)
         return target
 

@@ -153,7 +153,7 @@ def test_replayed_frames_and_statements_change_nothing(plant, node):
         "the duplicates counted",
     )
     assert plant.values(node) == [0.0, 0.1, 0.2, 0.3]
-    entries = [data for _, data in entries_in(plant.site.bundle(f"bundle-{node.node}"))]
+    entries = [data for _, data in entries_in(plant.site.bundle())]
     assert entries.count(beat) == 1
 
 
@@ -231,7 +231,7 @@ def test_a_forged_signature_gets_no_receipt_and_no_place_in_the_log(plant, node)
         # nor does it stand in the way of the true one
         node.send("statement", true)
         until(lambda: 2 in node.receipted, "a receipt for the true one")
-    entries = [data for _, data in entries_in(plant.site.bundle(f"bundle-{node.node}"))]
+    entries = [data for _, data in entries_in(plant.site.bundle())]
     assert entries.count(true) == 1
     assert forged not in entries
     assert plant.gateway.node_evidence(node.node)["chain"] == "ok"
