@@ -34,6 +34,7 @@ PEERS ?= $(CURDIR)/.cache/peers
 export RAFFINATE_PEERS ?= $(PEERS)
 ROUNDS ?= 20
 TESTS ?=
+JOBS ?= 2
 
 .PHONY: demo page test test-random check bench soak peers typings wheel clean
 
@@ -61,7 +62,7 @@ demo: setup page ## run the whole system on this machine with a simulated plant
 	@$(BIN)/raffinate demo $(DEMO)
 
 test: setup page ## run all tests (about a quarter of an hour at most)
-	$(BIN)/pytest -q $(TESTS)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 soak: setup ## kill gateway, broker and nodes again and again, and count what is lost: make soak ROUNDS=200
 	$(BIN)/python hil_tests/soak.py --rounds $(ROUNDS)
