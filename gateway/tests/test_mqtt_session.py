@@ -168,6 +168,16 @@ def test_ids_of_an_earlier_connection_acknowledge_nothing(broker):
         gateway.session.ack([third.mid])
 
 
+def test_a_session_that_stops_says_goodbye_to_the_broker(broker):
+    for _ in range(2):
+        with Session(broker) as gateway:
+            gateway.connected()
+            sock = gateway.session._client.socket()
+        assert sock.fileno() == -1
+    assert "Replacing old client" not in broker.log_text()
+    assert "already connected" not in broker.log_text()
+
+
 def test_messages_wait_for_an_absent_gateway(broker):
     with Session(broker) as gateway:
         gateway.connected()

@@ -158,6 +158,7 @@ class MqttSession:
                 reason = exc.strerror or exc
                 self._say("connecting", f"no session with the broker at {self._where()}: {reason}")
             self._client.disconnect()
+            self._flush()
             backoff = BACKOFF_S_MIN if self._connected else min(backoff * 2, BACKOFF_S_MAX)
             if not self._again.is_set():
                 self._stopping.wait(backoff)
@@ -188,10 +189,14 @@ class MqttSession:
             self._send_waiting()
             if self._stopping.is_set():
                 self._announce(replace(self._presence, online=False))
-            deadline = time.monotonic() + GOODBYE_S_MAX
-            while self._client.want_write() and time.monotonic() < deadline:
-                if self._client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    return
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what is queued, a goodbye to the broker too, for a while."""
+        deadline = time.monotonic() + GOODBYE_S_MAX
+        while self._client.want_write() and time.monotonic() < deadline:
+            if self._client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
 
     def _turn(self, sock: Any) -> bool:
         """Wait for something to do and do it; False when the connection is gone."""

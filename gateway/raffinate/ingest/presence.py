@@ -98,6 +98,9 @@ class PresenceProbe:
             return None
         finally:
             client.disconnect()
+            while client.want_write():
+                if client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    break
 
     def _foreign(self, presence: Presence) -> Presence | None:
         return None if presence.instance == self._instance or not presence.online else presence
