@@ -59,8 +59,9 @@ def read_config(hal: "Any") -> "Config":
     settings = config.load(hal.flash_root + "/node.json")
     del config
     for name in READERS:
-        sys.modules.pop("raffinate_node." + name)
-        delattr(raffinate_node, name)
+        # Linked, config holds what it needs of the others.
+        if sys.modules.pop("raffinate_node." + name, None) is not None:
+            delattr(raffinate_node, name)
     gc.collect()
     return settings
 

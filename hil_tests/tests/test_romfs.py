@@ -19,9 +19,9 @@ ALLOCATED = """
 import gc
 gc.collect()
 before = gc.mem_alloc()
-import raffinate_wire.statement
+import raffinate_node.app
 gc.collect()
-print(raffinate_wire.statement.__file__, gc.mem_alloc() - before)
+print(raffinate_node.app.__file__, gc.mem_alloc() - before)
 """
 
 
@@ -57,8 +57,8 @@ def test_code_from_the_image_takes_far_less_heap_than_from_files(node_firmware):
     file, loaded = _run(
         [micropython, *heap, "-c", ALLOCATED], MICROPYPATH=f".frozen:{node_firmware}"
     )
-    assert place == "/rom/raffinate_wire/statement.mpy"
-    assert file == f"{node_firmware}/raffinate_wire/statement.mpy"
+    assert place == "/rom/raffinate_node/app.mpy"
+    assert file == f"{node_firmware}/raffinate_node/app.mpy"
     assert int(in_place) < 0.7 * int(loaded)
 
 
