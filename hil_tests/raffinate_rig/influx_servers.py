@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import httpx
 
 from raffinate_rig.processes import HOST, Program, check_port_free, find_tool, free_port
 
@@ -94,19 +94,17 @@ class InfluxServer:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:
         """One HTTP request with the token; the JSON of the answer, or None where it is empty."""
-        request = urllib.request.Request(self.url + path, data=body, method=method)  # noqa: S310
-        request.add_header("Authorization", f"Token {self.token}")
-        with urllib.request.urlopen(request, timeout=REQUEST_S) as answer:  # noqa: S310
-            content = answer.read()
-        return json.loads(content) if content else None
+        headers = {"Authorization": f"Token {self.token}"}
+        answer = httpx.request(
+            method, self.url + path, content=body, headers=headers, timeout=REQUEST_S
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def _answers(self) -> bool:
         try:
             self.request("GET", "/ping")
-        except urllib.error.HTTPError as error:
-            error.close()
-            return False
-        except (OSError, urllib.error.URLError):
+        except httpx.HTTPError:
             return False
         return True
 
