@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import urllib.error
 import urllib.parse
 
+import httpx
 import pytest
 
 pytestmark = pytest.mark.influx
@@ -27,5 +27,5 @@ def test_written_points_survive_a_kill(influx_server):
 
 def test_influx27_refuses_a_wrong_token(influx27):
     influx27.token = "wrong"  # noqa: S105
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(httpx.HTTPStatusError, match="401"):
         write(influx27, "stage ph=1 1")
