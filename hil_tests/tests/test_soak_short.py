@@ -59,8 +59,8 @@ class Tampered:
     ("change", "kind"),
     [
         (lambda rows: rows[1:], "sample lost"),
-        (lambda rows: [*rows, rows[-1]], "sample doubled"),
-        (lambda rows: [*rows, rows[0]._replace(value=0.25)], "sample that nobody sent"),
+        (lambda rows: [*rows, rows[-1]], "sample doubled, or nobody sent it"),
+        (lambda rows: [*rows, rows[0]._replace(value=0.25)], "sample doubled, or nobody sent it"),
         (lambda rows: [rows[0]._replace(value=0.25), *rows[1:]], "sample lost"),
     ],
 )
