@@ -70,7 +70,9 @@ class Projection:
         """Ask the thread to finish and wait for it."""
         self._stop.set()
         self._wake.set()
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._finish()
+        else:
             self._thread.join(timeout_s)
 
     def state(self) -> ProjectionState:

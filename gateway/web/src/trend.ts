@@ -16,7 +16,12 @@ export class Trend {
   readonly element: HTMLElement;
   private readonly now = h("p", { class: "trend-now" });
   private readonly readout = h("p", { class: "readout", "aria-live": "off" });
-  private readonly box = h("div", { class: "chart", tabindex: 0, role: "img" });
+  private readonly box = h("div", {
+    class: "chart",
+    tabindex: 0,
+    role: "img",
+    "aria-label": "Trend, not loaded yet",
+  });
   private readonly stages = h("select", { "aria-label": "Stage" });
   private readonly names = h("select", { "aria-label": "Quantity" });
   private readonly fitted: Fitted;
