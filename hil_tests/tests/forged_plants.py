@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NODES = 20
+ENROLLED = 10
 HOLE_S = 60.0
 
 
@@ -39,8 +41,12 @@ class ForgedPlant:
         self.site = Site(folder / "plant", self.broker.port, specs).make()
         self.gateway = self._stack.enter_context(Gateway(self.site))
         until(lambda: self.gateway.health["broker"]["state"] == "connected", "the broker session")
-        self.holes = self.enrolled_node()
+        self.holes = self._enrol_one()
         self._leave_holes()
+        # enrolling waits more than it works, so that it goes on beside the tests
+        pool = ThreadPoolExecutor(1)
+        self._stack.callback(pool.shutdown, cancel_futures=True)
+        self._ready = [pool.submit(self._enrol_one) for _ in range(ENROLLED)]
 
     def close(self) -> None:
         self._stack.close()
@@ -54,6 +60,9 @@ class ForgedPlant:
 
     def enrolled_node(self) -> ForgedNode:
         """A node whose key is enrolled and whose boot statement has its receipt."""
+        return self._ready.pop(0).result()
+
+    def _enrol_one(self) -> ForgedNode:
         node = self.node()
         self.site.enrol(node.node, node.code)
         # what was sent while pending is sent again

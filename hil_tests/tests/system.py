@@ -80,6 +80,8 @@ class Site:
         self.storage = storage
         self.port = free_port()
         self._bundles = 0
+        # what stands before a command that must see the gateway's own file systems
+        self.wrap: tuple[str, ...] = ()
         self.plant = folder / "plant.toml"
 
     def make(self) -> Site:
@@ -102,7 +104,7 @@ class Site:
         return folder
 
     def enrol(self, node: str, code: str) -> None:
-        raffinate("node", "enrol", node, code, "--plant", self.plant, "--wait", 60)
+        self._run("node", "enrol", node, code, "--plant", self.plant, "--wait", 60)
 
     @property
     def public(self) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Site:
     def rows(self) -> list[Row]:
         """Everything in the archive, as `raffinate export` writes it."""
         period = ("--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
-        text = raffinate("export", *period, "--plant", self.plant).stdout
+        text = self._run("export", *period, "--plant", self.plant).stdout
         found = csv.DictReader(io.StringIO(text))
         return [
             Row(
@@ -128,7 +130,7 @@ class Site:
         """An audit bundle of the site as it is now."""
         self._bundles += 1
         target = self.folder / f"bundle-{self._bundles}"
-        raffinate("audit", "export", target, "--plant", self.plant)
+        self._run("audit", "export", target, "--plant", self.plant)
         return target
 
     def verify(self, bundle: Path) -> dict[str, Any]:
@@ -139,6 +141,9 @@ class Site:
         if done.returncode not in (0, 3, 4):
             raise AssertionError(f"audit verify: {done.returncode}\n{done.stderr}")
         return json.loads(done.stdout)
+
+    def _run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        return raffinate(*words, wrap=self.wrap)
 
     def _plant_text(self) -> str:
         limits = {"disk_free_bytes_min": 0} | self.storage
@@ -324,10 +329,12 @@ class RealNode:
         self.site.enrol(self.name, code)
 
 
-def raffinate(*words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+def raffinate(
+    *words: object, check: bool = True, wrap: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a `raffinate` command."""
     done = subprocess.run(
-        [sys.executable, "-m", "raffinate", *map(str, words)],
+        [*wrap, sys.executable, "-m", "raffinate", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=COMMAND_S,
