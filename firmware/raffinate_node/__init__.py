@@ -1,1 +1,1 @@
-
+"""The node: see docs/architecture.md."""

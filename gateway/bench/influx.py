@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script
 """Bench (b): from a filled persistent MQTT session to rows in InfluxDB 2.7, beside Telegraf.
 
 `python gateway/bench/influx.py [--frames N] [--points N] [--json]`
