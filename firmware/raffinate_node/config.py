@@ -105,7 +105,7 @@ def _keys(members: Members) -> "dict[str, bytes]":
 
 def _outbox(members: Members) -> "dict[str, Any]":
     outbox = {
-        "ram_bytes_max": members.integer("ram_bytes_max", 16384, 1 << 22, 65536),
+        "ram_bytes_max": members.integer("ram_bytes_max", 4096, 1 << 22, 65536),
         "flash_bytes_max": members.integer("flash_bytes_max", 0, 1 << 30, 524288),
         "group_bytes": members.integer("group_bytes", 1024, 1 << 20, 8192),
         "group_ms": members.integer("group_ms", 100, 3_600_000, 15000),
@@ -169,6 +169,7 @@ def _stages(top: Members) -> "list[StageConfig]":
         members.done()
         _check_temps(points, f"stages[{at}]")
         stages.append(StageConfig(stage_id, points))
+    _share(stages)
     return stages
 
 
@@ -233,6 +234,20 @@ def _calibration(top: Members, config: Config) -> "dict[str, Any]":
         members.number("factor", 0, 100, None)
         members.done()
     return records
+
+
+def _share(stages: "list[StageConfig]") -> None:
+    # Equal texts and numbers of the points become one object, of which the heap keeps one.
+    known: "dict[Any, Any]" = {}
+    for stage in stages:
+        for point in stage.points:
+            point.name = known.setdefault(point.name, point.name)
+            point.unit = known.setdefault(point.unit, point.unit)
+            point.limits = known.setdefault(point.limits, point.limits)
+            for name in point.options:
+                value = point.options[name]
+                if isinstance(value, float):
+                    point.options[name] = known.setdefault(("float", value), value)
 
 
 def _check_wiring(config: Config) -> None:

@@ -87,8 +87,10 @@ class Link:
         self._broker = broker
         self._client_id = client_id
         self._source = source
-        self._limits = dict(LIMITS)
-        self._limits.update(limits or {})
+        self._limits = LIMITS
+        if limits is not None:
+            self._limits = dict(LIMITS)
+            self._limits.update(limits)
         self._opener = opener
         self._decoder = mqtt_codec.Decoder(self._limits["inbound_bytes_max"])
         self._chunk = bytearray(self._limits["chunk_bytes"])

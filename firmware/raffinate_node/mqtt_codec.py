@@ -21,6 +21,8 @@ DISCONNECT_PACKET = b"\xe0\x00"
 REMAINING_MAX = 268435455
 TOPIC_BYTES_MAX = 192
 PUBLISH_HEAD_BYTES_MAX = 5 + 2 + TOPIC_BYTES_MAX + 2
+# Most packets fit into this; a larger one has a buffer of its own while it comes.
+BUFFER_BYTES = 2048
 SUBACK_FAILURE = 0x80
 
 # CONNACK codes (3.1.1, table 3.1): only 3 passes by itself.
@@ -60,7 +62,7 @@ class Event:
 
 
 class Decoder:
-    """Holds one packet of at most packet_bytes_max at a time, in a buffer made once.
+    """Holds one packet of at most packet_bytes_max at a time; one without room in RAM is skipped.
 
     Either feed(data) any bytes, or read into space() and tell received(n); then take events with
     next_event() until it gives None.
@@ -69,17 +71,19 @@ class Decoder:
     def __init__(self, packet_bytes_max: int) -> None:
         if packet_bytes_max < PUBLISH_HEAD_BYTES_MAX:
             raise ValueError(f"packet_bytes_max below {PUBLISH_HEAD_BYTES_MAX}")
-        self._buffer = bytearray(packet_bytes_max)
-        self._view = memoryview(self._buffer)
+        self._packet_bytes_max = packet_bytes_max
+        self._own = bytearray(min(BUFFER_BYTES, packet_bytes_max))
         self._start = 0
         self._end = 0
+        self._use(self._own)
         self._skip_bytes = 0
         self._oversize: Event | None = None
         self.oversize_count = 0
 
     def reset(self) -> None:
         """Forget a half packet: a new connection begins."""
-        self._start = self._end = self._skip_bytes = 0
+        self._use(self._own)
+        self._skip_bytes = 0
         self._oversize = None
 
     def space(self) -> memoryview:
@@ -121,14 +125,35 @@ class Decoder:
         if remaining is None:
             return None
         first = self._buffer[self._start]
-        if head_bytes + remaining > len(self._buffer):
+        if head_bytes + remaining > len(self._buffer) and not self._grow(head_bytes + remaining):
             return self._begin_oversize(first, head_bytes, remaining, have)
         if have < head_bytes + remaining:
             return None
         body = self._view[self._start + head_bytes : self._start + head_bytes + remaining]
         event = _decode(first, body)
         self._start += head_bytes + remaining
+        if self._buffer is not self._own:
+            self._use(self._own)
         return event
+
+    def _use(self, buffer: bytearray) -> None:
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._start = self._end = 0
+
+    def _grow(self, packet_bytes: int) -> bool:
+        """Go on in a buffer for just this packet; False where it may not or cannot be so large."""
+        if packet_bytes > self._packet_bytes_max:
+            return False
+        try:
+            buffer = bytearray(packet_bytes)
+        except MemoryError:
+            return False
+        have = self._end - self._start
+        buffer[:have] = self._view[self._start : self._end]
+        self._use(buffer)
+        self._end = have
+        return True
 
     def _remaining(self, have: int) -> "tuple[int | None, int]":
         """(remaining length or None, bytes of the fixed header)."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = "outbox"
 FRAME_BYTES_MAX = 16384
 RAM_FRAMES_MAX = 64
+# Of the frames that RAM is to hold: a frame with three values.
+FRAME_BYTES_LEAST = 300
 SKIPS_MAX = 64
 AGAIN_MS_MIN = 30000
 AGAIN_MS_MAX = 600000
@@ -49,7 +51,8 @@ class Outbox:
         self._limits = limits
         self._clock = clock
         flash = limits["flash_bytes_max"]
-        self._ring = Ring(limits["ram_bytes_max"], RAM_FRAMES_MAX)
+        ram_frames = min(RAM_FRAMES_MAX, max(16, limits["ram_bytes_max"] // FRAME_BYTES_LEAST))
+        self._ring = Ring(limits["ram_bytes_max"], ram_frames)
         self._spill = Spill(store, FOLDER, max(8192, min(65536, flash // 32)))
         self._statements = Statements(store, FOLDER, limits["statement_bytes_max"])
         self._dropped = Dropped(store)
@@ -68,7 +71,7 @@ class Outbox:
         self._retry_up_ms = 0
         self._held: Item | None = None
         self._release_late: int | None = None
-        self._items = [Item(self) for _ in range(WINDOW_MAX)]
+        self._items: list[Item] = []
         self.on_overflow: Callable[[int, int, int, bytes], bool | None] | None = None
         self.counters = Counters()
 
@@ -166,7 +169,10 @@ class Outbox:
                 free = item
                 break
         if free is None:
-            return None
+            if len(self._items) >= WINDOW_MAX:
+                return None
+            free = Item(self)
+            self._items.append(free)
         if self._statement_next and self._take_statement(free):
             self._statement_next = False
             return free

@@ -53,15 +53,16 @@ class Point:
         self._last_good: "float | None" = None
         self._last_good_ms = 0
         self._uncorrected = False
-        self._takes_ms = 0
+        # How long the sensor takes, and from begun() on when it is ready.
         self._ready_ms = 0
 
     def begin(self, up_ms: int) -> bool:
         """Start the measurement; False where it failed, with the state as result."""
         self.result = None
+        self._ready_ms = 0
         temp_c = self._correction(up_ms)
         try:
-            self._takes_ms = self.driver.begin(temp_c)
+            self._ready_ms = self.driver.begin(temp_c)
         except OSError as error:
             self.result = quality.bus_state(error)
             return False
@@ -72,7 +73,7 @@ class Point:
 
     def begun(self, up_ms: int) -> None:
         """The last transaction of begin() is over: from now the sensor needs its time."""
-        self._ready_ms = up_ms + self._takes_ms
+        self._ready_ms += up_ms
 
     def wait_ms(self, up_ms: int) -> int:
         """How long until collect() may be called."""

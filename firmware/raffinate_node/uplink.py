@@ -11,7 +11,6 @@ from binascii import hexlify
 from raffinate_node import aio
 from raffinate_node.link import Link
 from raffinate_node.outbox_item import STATEMENT, Item
-from raffinate_node.window import WINDOW_MAX
 from raffinate_wire import topics
 from raffinate_wire.ack import parse_ack
 from raffinate_wire.errors import WireError
@@ -155,7 +154,7 @@ class Uplink:
         self._frame_topic = topics.topic(site, node, topics.FRAME).encode()
         self._statement_topic = topics.topic(site, node, topics.STATEMENT).encode()
         self._status_topic = topics.topic(site, node, topics.STATUS)
-        self._messages = [ItemMessage(outbox) for _ in range(WINDOW_MAX)]
+        self._messages: list[ItemMessage] = []
         self._status = StatusMessage(self._status_topic.encode())
         self._status_due = False
         self._nonce: str | None = None
@@ -230,15 +229,13 @@ class Uplink:
         if self._status_due and not self._status.is_under_way:
             self._make_status()
             return self._status
-        for message in self._messages:
-            if message.item is None:
-                item = self._outbox.next_to_send()
-                if item is None:
-                    return None
-                statement = item.kind == STATEMENT
-                message.carry(item, self._statement_topic if statement else self._frame_topic)
-                return message
-        return None
+        item = self._outbox.next_to_send()
+        if item is None:
+            return None
+        statement = item.kind == STATEMENT
+        message = self._free_message()
+        message.carry(item, self._statement_topic if statement else self._frame_topic)
+        return message
 
     def on_message(self, topic: str, payload: "bytes | None") -> None:
         """Take one message of the gateway; payload None was above the size limit."""
@@ -261,6 +258,14 @@ class Uplink:
         except WireError as error:
             self.counters.malformed += 1
             self._hal.console(f"raffinate error message {topic}: {error}")
+
+    def _free_message(self) -> ItemMessage:
+        # There are never more of them than the outbox has items.
+        for message in self._messages:
+            if message.item is None:
+                return message
+        self._messages.append(ItemMessage(self._outbox))
+        return self._messages[-1]
 
     # What comes in
 

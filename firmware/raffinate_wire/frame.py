@@ -72,9 +72,10 @@ class FrameBuilder:
         self._view = memoryview(self._buffer)
         self._clock = "U"
         self._scans = 0
-        # The text before a good value, by name and unit: checked and made once.
-        self._prefixes: "dict[tuple[str, str], str]" = {}
-        self._names: "set[str]" = set()
+        # The number of the scan that a name was last in; names here are checked.
+        self._names: "dict[str, int]" = {}
+        self._units: "set[str]" = set()
+        self._scan_no = 0
         self.length = 0
         self.values_count = 0
 
@@ -116,9 +117,9 @@ class FrameBuilder:
                 self.length = start
                 if not self.values_count:
                     raise WireError("too-long", "the values of one stage do not fit into a frame")
-                for name, _, _, _ in values[:at]:
-                    self._names.discard(name)
-                self._names.discard(value[0])
+                for name, _, _, _ in values[: at + 1]:
+                    if name in self._names:
+                        self._names[name] = 0
                 return False
         self.values_count += len(values)
         return True
@@ -146,25 +147,31 @@ class FrameBuilder:
 
     def _up(self, up_ms: int) -> bool:
         self._scans += 1
-        self._names.clear()
+        self._scan_no += 1
+        if len(self._names) > VALUES_MAX:
+            self._names.clear()
         seconds = jsonc.number(ids.check_uint(up_ms, "up"), 3, _TIME_DIGITS)
         return self._put(f'"n":"up","u":"s","v":{seconds}}}')
 
     def _value(self, value: "Value") -> str:
         name, unit, mantissa, decimals = value
-        if name in self._names:
+        last = self._names.get(name)
+        if last == self._scan_no:
             raise WireError("duplicate-name", f"{name} appears twice in one scan")
-        self._names.add(name)
+        if last is None:
+            check_name(name)
+        self._names[name] = self._scan_no
         if unit is None:
-            return f',{{"n":"{check_name(name)}","vs":"{check_quality(mantissa)}"}}'
-        prefix = self._prefixes.get((name, unit))
-        if prefix is None:
-            if len(self._prefixes) >= VALUES_MAX:
-                self._prefixes.clear()
-            named = f',{{"n":"{check_name(name)}",'
-            prefix = named + (f'"u":"{check_unit(unit)}","v":' if unit else '"v":')
-            self._prefixes[(name, unit)] = prefix
-        return prefix + jsonc.number(mantissa, decimals) + "}"  # type: ignore[arg-type]
+            return f',{{"n":"{name}","vs":"{check_quality(mantissa)}"}}'
+        if unit and unit not in self._units:
+            check_unit(unit)
+            if len(self._units) >= VALUES_MAX:
+                self._units.clear()
+            self._units.add(unit)
+        number = jsonc.number(mantissa, decimals)  # type: ignore[arg-type]
+        if not unit:
+            return f',{{"n":"{name}","v":{number}}}'
+        return f',{{"n":"{name}","u":"{unit}","v":{number}}}'
 
 
 def format_frame(

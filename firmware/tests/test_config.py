@@ -88,7 +88,7 @@ def test_digests():
         (("scan_ms",), 900, "scan_ms", "Write 956 or more"),
         (("scan_ms",), 1e22, "scan_ms", "exponent"),
         (("frame_scans",), 300, "frame_scans", "1 to 256"),
-        (("outbox", "ram_bytes_max"), 1, "outbox.ram_bytes_max", "16384"),
+        (("outbox", "ram_bytes_max"), 1, "outbox.ram_bytes_max", "4096"),
         (("stages",), [], "stages", "Add 1 to 32"),
         (("stages", 1, "id"), "e01", "stages[1].id", "own name"),
         (("stages", 0, "points", 0, "driver"), "ezo", "stages[0].points[0].driver", "ezo-ph"),

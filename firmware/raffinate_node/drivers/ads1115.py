@@ -8,8 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_CONVERSION = 0
-_CONFIG = 1
+# Writing one octet points at a register.
+_CONVERSION = b"\x00"
+_CONFIG = b"\x01"
 # OS start, AIN0 against ground, +-4.096 V, single-shot, 250 samples/s, comparator off
 _START = 0x8000 | 0x4000 | 0x0200 | 0x0100 | 0x00A0 | 0x0003
 _DONE = 0x80
@@ -45,15 +46,13 @@ class LoopInput:
         self._high = high
         self._delay_ms = delay_ms
         config = _START | channel << 12
-        self._start = bytes((_CONFIG, config >> 8, config & 0xFF))
-        self._point_conversion = bytes((_CONVERSION,))
-        self._point_config = bytes((_CONFIG,))
+        self._start = _CONFIG + bytes((config >> 8, config & 0xFF))
         self._register = bytearray(2)
         self._failing_since_ms: "int | None" = None
 
     def begin(self, temp_c: "float | None") -> int:  # noqa: ARG002 - one face for all drivers
         """Start the conversion; Fault where the converter still works on another."""
-        self._target.write(self._point_config)
+        self._target.write(_CONFIG)
         self._target.read_into(self._register)
         if not self._register[0] & _DONE:
             raise Fault(quality.NOT_READY)
@@ -68,7 +67,7 @@ class LoopInput:
             raise Fault(quality.RESTARTED)
         if not register[0] & _DONE:
             return NOT_YET
-        self._target.write(self._point_conversion)
+        self._target.write(_CONVERSION)
         self._target.read_into(register)
         counts = register[0] << 8 | register[1]
         if counts >= 0x8000:

@@ -17,6 +17,7 @@ _FILTER_50HZ = 0x01
 
 _FAULT_VOLTAGE = 0x04
 _FULL_SCALE = 32768
+_READ_ALL = b"\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 # Codes that no temperature of the element gives: a cut or a shorted element.
 _OPEN_CODE = 32700
 _SHORT_CODE = 60
@@ -36,7 +37,6 @@ class Rtd:
         self._r0_ohm = r0_ohm
         self._rref_ohm = rref_ohm
         self._config = _VBIAS | _AUTO | _FILTER_50HZ | (_THREE_WIRE if wires == 3 else 0)
-        self._read_all = bytes(9)
         self._lost = False
         self._started = False
 
@@ -46,7 +46,7 @@ class Rtd:
 
     def collect(self) -> "Any":
         """Return the newest conversion; NOTHING right after the node's start."""
-        registers = self._spi.transfer(self._read_all)
+        registers = self._spi.transfer(_READ_ALL)
         if registers[1] != self._config:
             return self._configure()
         self._lost = False

@@ -1,5 +1,7 @@
 """Flow meters with a pulse output, counted by hardware."""
 
+from array import array
+
 from raffinate_node import conversion, quality
 from raffinate_node.drivers import AT_ONCE, NOTHING
 from raffinate_node.quality import Fault
@@ -13,6 +15,8 @@ WINDOW_MS = 4000
 WINDOWS_MAX = 4
 PULSES_ENOUGH = 50
 SCANS_MAX = 32
+# Counts and times are kept in 32 bits; what they differ by is far below.
+_MASK = 0xFFFFFFFF
 
 
 class PulseFlow:
@@ -31,8 +35,13 @@ class PulseFlow:
         self._up_ms = up_ms
         self._pulses_per_l = pulses_per_l
         self._window_ms = window_ms
-        self._counts: "list[int]" = []
-        self._times: "list[int]" = []
+        zeros = [0] * SCANS_MAX
+        self._counts = array("I", zeros)
+        self._times = array("I", zeros)
+        # How many are kept, and where the newest is.
+        self._kept = 0
+        self._newest = 0
+        self._last_total = 0
         self.total: "int | None" = None
 
     def begin(self, temp_c: "float | None") -> int:  # noqa: ARG002 - one face for all drivers
@@ -45,36 +54,44 @@ class PulseFlow:
         total = self._counter.value()
         now_ms = self._up_ms()
         self.total = total
-        if self._counts and total < self._counts[-1]:
-            self._forget()
-            self._remember(total, now_ms)
-            raise Fault(quality.RESTARTED)
+        fell = self._kept and total < self._last_total
+        if fell:
+            self._kept = 0
         self._remember(total, now_ms)
-        since = self._since(total, now_ms)
-        elapsed_ms = now_ms - self._times[since]
+        if fell:
+            raise Fault(quality.RESTARTED)
+        place = self._since(total, now_ms)
+        elapsed_ms = self._age_ms(place, now_ms)
         if elapsed_ms <= 0:
             return NOTHING
-        return conversion.pulse_flow(total - self._counts[since], elapsed_ms, self._pulses_per_l)
+        return conversion.pulse_flow(self._gain(place, total), elapsed_ms, self._pulses_per_l)
 
     def _since(self, total: int, now_ms: int) -> int:
-        for at in range(len(self._times) - 2, 0, -1):
+        for place in range(1, self._kept - 1):
             if (
-                now_ms - self._times[at] >= self._window_ms
-                and total - self._counts[at] >= PULSES_ENOUGH
+                self._age_ms(place, now_ms) >= self._window_ms
+                and self._gain(place, total) >= PULSES_ENOUGH
             ):
-                return at
-        return 0
-
-    def _forget(self) -> None:
-        self._counts.clear()
-        self._times.clear()
+                return place
+        return self._kept - 1
 
     def _remember(self, total: int, now_ms: int) -> None:
         # One count older than the longest window stays, so that the window is covered whole.
-        times = self._times
         longest_ms = WINDOWS_MAX * self._window_ms
-        while len(times) > 1 and (now_ms - times[1] >= longest_ms or len(times) >= SCANS_MAX):
-            times.pop(0)
-            self._counts.pop(0)
-        times.append(now_ms)
-        self._counts.append(total)
+        while self._kept > 1 and (
+            self._kept >= SCANS_MAX or self._age_ms(self._kept - 2, now_ms) >= longest_ms
+        ):
+            self._kept -= 1
+        self._newest = (self._newest + 1) % SCANS_MAX
+        self._counts[self._newest] = total & _MASK
+        self._times[self._newest] = now_ms & _MASK
+        self._last_total = total
+        self._kept += 1
+
+    def _age_ms(self, place: int, now_ms: int) -> int:
+        """How long ago the count at a place was, 0 the newest."""
+        return (now_ms - self._times[(self._newest - place) % SCANS_MAX]) & _MASK
+
+    def _gain(self, place: int, total: int) -> int:
+        """Pulses since the count at a place."""
+        return (total - self._counts[(self._newest - place) % SCANS_MAX]) & _MASK

@@ -153,7 +153,7 @@ class SpiTable(Table):
 class OutboxTable(Table):
     """Limits of a node's outbox."""
 
-    ram_bytes_max: Annotated[int, Field(ge=16_384, le=1 << 22)] = 65_536
+    ram_bytes_max: Annotated[int, Field(ge=4096, le=1 << 22)] = 65_536
     flash_bytes_max: Annotated[int, Field(ge=0, le=1 << 30)] = 524_288
     group_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 8192
     group_ms: Annotated[int, Field(ge=100, le=3_600_000)] = 15_000
