@@ -66,12 +66,12 @@ def read_config(data: bytes) -> Config:
     config.wifi = _wifi(top.members("wifi")) if top.has("wifi") else top.raw("wifi", None)
     config.stages = _stages(top)
     config.equipment = _all_equipment(top, config)
-    config.calibration = _calibration(top, config)
+    calibration = _calibration(top, config)
     top.done()
     _check_wiring(config)
     _check_pace(config)
     config.digest = _hex_digest(data)
-    config.calibration_digest = _hex_digest(strict_json.canonical(config.calibration))
+    config.calibration_digest = _hex_digest(strict_json.canonical(calibration))
     return config
 
 

@@ -66,6 +66,5 @@ class Config:
     wifi: "dict[str, Any] | None"
     stages: "list[StageConfig]"
     equipment: "list[EquipmentConfig]"
-    calibration: "dict[str, Any]"
     digest: str
     calibration_digest: str

@@ -246,6 +246,7 @@ asyncio.run(main())
 def test_an_incomplete_setting_is_one_line_on_the_console(
     tmp_path, micropython, variable, value, problem
 ):
+    (tmp_path / "node.json").write_text(json.dumps(node_json(1)), encoding="utf-8")
     environment = {
         **micropython.environment(),
         "RAFFINATE_BUS": "127.0.0.1:1",

@@ -17,8 +17,8 @@ from raffinate_node.sampler import Sampler
 FRAMES = int(sys.argv[1])
 EVERY = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 
+config = main.read_config(main.flash_root())
 hal = main.make_hal()
-config = main.read_config(hal)
 hal.configure(config)
 clock = Clock(hal, None)
 instruments = Instruments(config, hal, clock.up_ms)

@@ -24,7 +24,7 @@ SOURCE = "source"
 PACKAGES = ("raffinate_wire", "raffinate_node")
 LINKERS = (linker_module.__file__, link_rewriter.__file__, link_names.__file__)
 PORTS = ("unix", "esp32", "rp2")
-# Linked into one file; what config alone reaches is let go of once node.json is read.
+# Linked into one file each; the latter has all it needs and is let go of once node.json is read.
 APP = "raffinate_node.app"
 CONFIG = "raffinate_node.config"
 # Loaded as they are: what calls the linked files, and tables that are handed about as modules.
@@ -94,9 +94,11 @@ def linked(sources: dict[str, Path], port: str) -> dict[str, str]:
     alone = {_module(name) for name in ALONE}
     hal = f"raffinate_node.hal.{port}"
     roots = {APP: [(hal, "Hal"), (APP, "App"), ("raffinate_node.evidence", "Evidence")]}
-    linker = Linker(modules, alone, [modules["raffinate_node.main"]])
+    callers = [modules["raffinate_node.main"]]
+    linker = Linker(modules, alone, callers)
     try:
-        units = linker.link(roots | {CONFIG: [(CONFIG, "load")]})
+        units = linker.link(roots)
+        units |= Linker(modules, alone, callers).link({CONFIG: [(CONFIG, "load")]})
     except SyntaxError as error:
         raise DeployError(f"the firmware does not parse: {error}") from error
     except LinkError as error:
