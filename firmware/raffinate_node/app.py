@@ -102,7 +102,7 @@ class App:
                 self._evidence_failed = True
                 self.hal.console(f"raffinate error meter and guard: {error!r}")
 
-    def on_frame(self, boot: int, seq: int, data: bytes, digest: bytes) -> None:
+    def on_frame(self, boot: int, seq: int, data: memoryview, digest: bytes) -> None:
         """A frame is complete: it is owed to the gateway, and covered by the next statement."""
         self.outbox.put_frame(boot, seq, data, digest)
         self.evidence.on_frame(boot, seq, digest)

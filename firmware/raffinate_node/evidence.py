@@ -8,7 +8,7 @@ from raffinate_node import aio, guard, permits
 from raffinate_node.chain import Chain, drain
 from raffinate_node.meter import REQUESTED, STARTED, Meter
 from raffinate_node.signer import enrol_code, key_steps
-from raffinate_node.testimony import POLL_MS, Testimony
+from raffinate_node.testimony import Testimony
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Evidence(Testimony):
             except OSError as error:
                 self.hold(f"evidence on flash: {error}")
             if not busy:
-                await aio.sleep_ms(POLL_MS)
+                await aio.sleep_ms(self.pause_ms())
 
     # What the sampler tells
 

@@ -20,6 +20,7 @@ HEADER_BYTES_MAX = 400
 class FrameWriter:
     """Puts `frame_scans` scans into each frame and hands it to `sink(boot, seq, data, digest)`.
 
+    `data` is good until the next scan; the sink copies what it keeps.
     A clock state that changes closes the frame before; a scan that does not fit is split at a
     stage.
     """
@@ -64,7 +65,7 @@ class FrameWriter:
         """Finish the open frame and hand it on."""
         if not self._open_scans:
             return
-        data = bytes(self._builder.finish())
+        data = self._builder.finish()
         digest = hashlib.sha256(data).digest()
         seq = self.seq
         self._open_scans = 0

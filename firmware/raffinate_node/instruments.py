@@ -5,7 +5,7 @@ from raffinate_node.drivers.digital import Contact
 from raffinate_node.drivers.ezo import EzoEc, EzoPh
 from raffinate_node.drivers.max31865 import Rtd
 from raffinate_node.drivers.pulse import PulseFlow
-from raffinate_node.drivers.tca9548a import Bus, Target
+from raffinate_node.drivers.tca9548a import Bus
 from raffinate_node.sampler import Point, Stage
 
 TYPE_CHECKING = False
@@ -40,7 +40,9 @@ class Instruments:
             for config in configs
         ]
         for point, config in zip(points, configs):  # noqa: B905 - MicroPython has no strict=
-            point.temp = _temperature(config.options.get("temp"), points)
+            temp = _temperature(config.options.get("temp"), points)
+            if temp is not None:
+                point.temp = temp
             if config.driver == "pulse":
                 self.flows[f"{stage_id}/{config.name}"] = point.driver
         return Stage(stage_id, points)
@@ -55,14 +57,13 @@ class Instruments:
             return PulseFlow(counter, self._up_ms, options["pulses_per_l"], options["window_ms"])
         if config.driver == "digital":
             return Contact(self._hal.digital_in(options["pin"]), options["invert"])
-        target = Target(self._buses[options["bus"]], options["address"], options["mux"])
+        place = (self._buses[options["bus"]], options["address"], options["mux"], self._up_ms)
         if config.driver == "ezo-ph":
-            return EzoPh(target, self._up_ms)
+            return EzoPh(*place)
         if config.driver == "ezo-ec":
-            return EzoEc(target, self._up_ms, options["alpha_pct_k"], options["k_per_cm"])
+            return EzoEc(*place, options["alpha_pct_k"], options["k_per_cm"])
         return LoopInput(
-            target,
-            self._up_ms,
+            *place,
             options["channel"],
             options["shunt_ohm"],
             options["low"],

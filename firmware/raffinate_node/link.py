@@ -30,7 +30,7 @@ LIMITS = {
     "puback_ms": 20000,
     "pingresp_ms": 10000,
     "write_ms": 10000,  # for each chunk: no progress for this long is a dead link
-    "chunk_bytes": 1024,
+    "chunk_bytes": 512,
     "inbound_bytes_max": 8192 + 320,
     "backoff_ms_min": 1000,
     "backoff_ms_max": 60000,

@@ -34,6 +34,10 @@ class Point:
     an NE 107 text, or None where the scan has no measurement.
     """
 
+    # Few points have these; so the others' instances need no room for them.
+    limits: "tuple[float, float] | None" = None
+    temp: "Any" = None
+
     def __init__(
         self,
         name: str,
@@ -46,10 +50,12 @@ class Point:
         self.name = name
         self.unit = unit
         self.driver = driver
-        self.temp: "Any" = temp
+        if temp is not None:
+            self.temp = temp
+        if limits is not None:
+            self.limits = limits
         self.result: "float | str | None" = None
         self._decimals = decimals
-        self._limits = limits
         self._last_good: "float | None" = None
         self._last_good_ms = 0
         self._uncorrected = False
@@ -126,7 +132,7 @@ class Point:
         return temp_c
 
     def _judged(self, value: float, up_ms: int) -> "float | str":
-        state = quality.of_value(value, self._limits)
+        state = quality.of_value(value, self.limits)
         if state is None and self._uncorrected:
             state = quality.NO_TEMP
         if state is not None:

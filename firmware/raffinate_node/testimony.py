@@ -89,11 +89,17 @@ class Testimony:
             return await self._sign_event(up_ms) or self._save_due(up_ms)
         return True
 
+    def pause_ms(self) -> int:
+        """How long to wait when there is nothing to do, or no room for it in this scan."""
+        # a fixed pause could meet the second half of every scan
+        return POLL_MS if self._has_room() else self._config.scan_ms - self._in_scan_ms()
+
+    def _in_scan_ms(self) -> int:
+        return int((self._clock.up_ms() - (self._first_up_ms or 0)) % self._config.scan_ms)
+
     def _has_room(self) -> bool:
         # What comes in one piece begins in the first half of a scan, so that no tick waits for it.
-        scan_ms = self._config.scan_ms
-        passed_ms = self._clock.up_ms() - (self._first_up_ms or 0)
-        return bool(passed_ms % scan_ms * 2 < scan_ms)
+        return bool(self._in_scan_ms() * 2 < self._config.scan_ms)
 
     def hold(self, reason: str) -> None:
         """Flash takes nothing now: sign nothing for a minute, longer while the store is full."""
@@ -119,7 +125,7 @@ class Testimony:
                 steps = dsse.open_steps(data, chain.signer.spki, dsse.PAYLOAD_STATEMENT)
                 envelope = await drain(steps)
                 while not self._has_room():
-                    await aio.sleep_ms(POLL_MS)
+                    await aio.sleep_ms(self.pause_ms())
                 before = chain.head_seq
                 boot = chain.adopt(envelope.payload, leaf)
                 if chain.head_seq > before:

@@ -228,6 +228,7 @@ class Node:
             self.world.see(stage.id)
 
     def _on_frame(self, boot, seq, data, digest):
+        data = bytes(data)
         assert boot == 7
         assert seq == len(self.datas)
         self.datas.append((data, digest))

@@ -224,7 +224,7 @@ def test_a_scan_that_does_not_fit_is_split_at_a_stage_and_nothing_is_lost(
     ]
     datas = []
     config = settings_like(counts, frame_scans)
-    sink = lambda *frame: datas.append(frame[2])  # noqa: E731 - used once
+    sink = lambda *frame: datas.append(bytes(frame[2]))  # noqa: E731 - used once
     writer = FrameWriter(config, KEY16, 7, frame_bytes(config), sink)
     for scan in range(scans):
         writer.on_scan(stages, None, "U", 1000 * scan)

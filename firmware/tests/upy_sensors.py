@@ -26,7 +26,7 @@ instruments = Instruments(config, hal, clock.up_ms)
 
 def on_frame(_boot, seq, data, _digest):
     if not EVERY:
-        print("frame", data.hex())
+        print("frame", bytes(data).hex())
     elif (seq + 1) % EVERY == 0:
         gc.collect()
         print("heap", seq + 1, gc.mem_alloc())

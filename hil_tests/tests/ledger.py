@@ -68,6 +68,7 @@ def judge(site: Site, spy: Spy, *, deaf: bool = False) -> Judgement:
     found = Judgement()
     found.fail("changed after it was sent", spy.changed)
     found.fail("malformed", spy.problems)
+    found.fail("ack taken back", spy.taken_back())
     bundle = site.bundle()
     entries = [data for _, data in entries_in(bundle)]
     keys = {keyid[:16] for keyid, _ in spy.statements}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 import paho.mqtt.client as mqtt
@@ -40,6 +41,7 @@ class Spy:
         self.heard: dict[str, int] = defaultdict(int)
         self.changed: list[str] = []
         self.problems: list[str] = []
+        self._epochs: dict[tuple[str, int], dict[int, tuple[int, int]]] = {}
         self._site = site
         self._subscribed = threading.Event()
         self._mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, "spy", clean_session=False)
@@ -84,6 +86,21 @@ class Spy:
             if seq > self.upto.get((key, boot), -1) and (key, boot, seq) not in self.rejected
         ]
 
+    def taken_back(self) -> list[str]:
+        """Acks of one run of the gateway that a later run did not know of.
+
+        Within a run their order says nothing: brokers deliver late and in another order.
+        """
+        found = []
+        for place, epochs in list(self._epochs.items()):
+            ordered = [epochs[epoch] for epoch in sorted(epochs)]
+            found += [
+                f"{place}: {before[1]}, then {after[0]}"
+                for before, after in pairwise(ordered)
+                if after[0] < before[1]
+            ]
+        return found
+
     def unreceipted(self) -> list[tuple[str, int]]:
         """Statements heard that have no receipt yet."""
         return [identity for identity in list(self.statements) if identity not in self.receipts]
@@ -125,8 +142,9 @@ class Spy:
         ack = parse_ack(data)
         for boot, upto in ack.boots:
             place = (ack.key, boot)
-            if upto < self.upto.get(place, -1):
-                self.changed.append(f"ack of {place} fell from {self.upto[place]} to {upto}")
             self.upto[place] = max(upto, self.upto.get(place, -1))
+            epochs = self._epochs.setdefault(place, {})
+            low, high = epochs.get(ack.epoch, (upto, upto))
+            epochs[ack.epoch] = (min(low, upto), max(high, upto))
         for boot, seq, reason in ack.rejected:
             self.rejected[ack.key, boot, seq] = reason

@@ -2,6 +2,7 @@
 
 from raffinate_node import conversion, quality
 from raffinate_node.drivers import IN_TURN, NOT_YET
+from raffinate_node.drivers.tca9548a import Target
 from raffinate_node.quality import Fault
 
 TYPE_CHECKING = False
@@ -19,8 +20,11 @@ CONVERSION_MS = 5
 UV_PER_COUNT = 125
 LOOP_DELAY_MS = 3000
 
+# Filled and read within one call, so one serves all channels.
+_register = bytearray(2)
 
-class LoopInput:
+
+class LoopInput(Target):
     """One 4-20 mA transmitter on one channel; `low` and `high` are its values at 4 and 20 mA.
 
     NE 43: a current in a failure band counts as S for `delay_ms`, after that as F.
@@ -31,7 +35,9 @@ class LoopInput:
 
     def __init__(
         self,
-        target: "Any",
+        bus: "Any",
+        address: int,
+        path: "Any",
         up_ms: "Any",
         channel: int,
         shunt_ohm: float,
@@ -39,37 +45,34 @@ class LoopInput:
         high: float,
         delay_ms: int = LOOP_DELAY_MS,
     ) -> None:
-        self._target = target
+        super().__init__(bus, address, path)
         self._up_ms = up_ms
         self._shunt_ohm = shunt_ohm
         self._low = low
         self._high = high
         self._delay_ms = delay_ms
-        config = _START | channel << 12
-        self._start = _CONFIG + bytes((config >> 8, config & 0xFF))
-        self._register = bytearray(2)
+        self._config = _START | channel << 12
         self._failing_since_ms: "int | None" = None
 
     def begin(self, temp_c: "float | None") -> int:  # noqa: ARG002 - one face for all drivers
         """Start the conversion; Fault where the converter still works on another."""
-        self._target.write(_CONFIG)
-        self._target.read_into(self._register)
-        if not self._register[0] & _DONE:
+        self.write(_CONFIG)
+        self.read_into(_register)
+        if not _register[0] & _DONE:
             raise Fault(quality.NOT_READY)
-        self._target.write(self._start)
+        self.write(_CONFIG + bytes((self._config >> 8, self._config & 0xFF)))
         return CONVERSION_MS
 
     def collect(self) -> "Any":
         """Return the transmitter's value, or NOT_YET while the converter is busy."""
-        register = self._register
-        self._target.read_into(register)
-        if register[0] | _DONE != self._start[1] or register[1] != self._start[2]:
+        self.read_into(_register)
+        if (_register[0] | _DONE) << 8 | _register[1] != self._config:
             raise Fault(quality.RESTARTED)
-        if not register[0] & _DONE:
+        if not _register[0] & _DONE:
             return NOT_YET
-        self._target.write(_CONVERSION)
-        self._target.read_into(register)
-        counts = register[0] << 8 | register[1]
+        self.write(_CONVERSION)
+        self.read_into(_register)
+        counts = _register[0] << 8 | _register[1]
         if counts >= 0x8000:
             counts -= 0x10000
         return self._judged(counts * UV_PER_COUNT / self._shunt_ohm / 1000.0)

@@ -8,6 +8,7 @@ the electrode's health; such a scan has no value.
 
 from raffinate_node import conversion, quality
 from raffinate_node.drivers import NOT_YET, NOTHING, TOGETHER
+from raffinate_node.drivers.tca9548a import Target
 from raffinate_node.quality import Fault
 
 TYPE_CHECKING = False
@@ -39,17 +40,16 @@ _answer = bytearray(ANSWER_BYTES)
 _reading = memoryview(_answer)[:READING_BYTES]
 
 
-class Ezo:
+class Ezo(Target):
     """What both circuits share; `up_ms` tells when an hour is over."""
 
     phase = TOGETHER
     needs_temp = True
 
-    def __init__(self, target: "Any", up_ms: "Any") -> None:
-        self._target = target
+    def __init__(self, bus: "Any", address: int, path: "Any", up_ms: "Any") -> None:
+        super().__init__(bus, address, path)
         self._up_ms = up_ms
-        self._todo: "list[str]" = []
-        self._sent = ""
+        self._todo: "Any" = ()
         self._ready = False
         self._health_due_ms = 0
 
@@ -64,9 +64,8 @@ class Ezo:
             command, wait_ms = self._todo[0], COMMAND_MS
         else:
             command, wait_ms = self._command(temp_c), READING_MS
-        self._sent = command
         try:
-            self._target.write(command.encode())
+            self.write(command.encode())
         except OSError:
             self._ready = False
             raise
@@ -89,10 +88,12 @@ class Ezo:
             if text is None:
                 raise Fault(quality.REFUSED)
             return self._value(text)
-        self._todo.pop(0)
+        command = self._todo.pop(0)
         if not self._todo:
             self._health_due_ms = self._up_ms() + HEALTH_MS
-        self._learn(self._sent, text)
+        self._learn(command, text)
+        if not self._todo:
+            self._todo = ()
         return NOTHING
 
     def give_up(self) -> None:
@@ -100,7 +101,7 @@ class Ezo:
         self._ready = False
 
     def _read(self) -> int:
-        self._target.read_into(_answer if self._todo else _reading)
+        self.read_into(_answer if self._todo else _reading)
         return _answer[0]
 
     def _text(self) -> str:
@@ -135,8 +136,8 @@ class EzoPh(Ezo):
     The slope at start and hourly must be 85 to 105 % and the offset within 30 mV, else M.
     """
 
-    def __init__(self, target: "Any", up_ms: "Any") -> None:
-        super().__init__(target, up_ms)
+    def __init__(self, bus: "Any", address: int, path: "Any", up_ms: "Any") -> None:
+        super().__init__(bus, address, path, up_ms)
         self._scale = PH_SCALE
         self.health: "str | None" = None
 
@@ -183,12 +184,14 @@ class EzoEc(Ezo):
 
     def __init__(
         self,
-        target: "Any",
+        bus: "Any",
+        address: int,
+        path: "Any",
         up_ms: "Any",
         alpha_pct_k: float,
         k_per_cm: "float | None" = None,
     ) -> None:
-        super().__init__(target, up_ms)
+        super().__init__(bus, address, path, up_ms)
         self._k_per_cm = k_per_cm
         self._alpha_pct_k = alpha_pct_k
         self._temp_c = NOMINAL_TEMP_C
