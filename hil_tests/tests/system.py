@@ -31,8 +31,15 @@ ORIGIN = f"demo.invalid/raffinate/{SITE}"
 POINTS = ("temp", "flow_aq", "flow_org", "level")
 SERIAL = "DW-MS6-0001"
 COMMAND_S = 120.0
-# Points that need no slow conversion, so that a node may scan four times a second.
-KIT = """
+# What a stage has, and points without slow conversions, so that a node may scan four times a second.
+KITS = """
+[kits.mixer-settler]
+ph = { driver = "ezo-ph", unit = "pH", range = [-1.0, 14.0], temp = "temp" }
+cond = { driver = "ezo-ec", unit = "S/m", range = [0.0, 100.0], temp = "temp", alpha_pct_k = 1.56 }
+temp = { driver = "max31865", unit = "Cel", range = [0.0, 80.0] }
+flow_aq = { driver = "pulse", unit = "l/s", range = [0.0, 0.1], pulses_per_l = 8000.0 }
+flow_org = { driver = "pulse", unit = "l/s", range = [0.0, 0.1], pulses_per_l = 8000.0 }
+level = { driver = "ads1115", unit = "/", range = [0.0, 1.0], low = 0.0, high = 1.0 }
 [kits.fast]
 temp = { driver = "max31865", unit = "Cel", range = [0.0, 80.0] }
 flow_aq = { driver = "pulse", unit = "l/s", range = [0.0, 0.1], pulses_per_l = 8000.0 }
@@ -59,6 +66,7 @@ class NodeSpec:
     scan_ms: int = 250
     statement_s: int = 2
     outbox: dict[str, int] = field(default_factory=dict)
+    kit: str = "fast"
 
 
 class Row(NamedTuple):
@@ -152,7 +160,7 @@ class Site:
             f'[listen]\nhost = "{HOST}"\nport = {self.port}\n',
             f'[broker]\nhost = "{HOST}"\nport = {self.broker_port}\nkeepalive_s = 5\n',
             "[storage]\n" + "".join(f"{name} = {value}\n" for name, value in limits.items()),
-            KIT,
+            KITS,
         ]
         for node in self.nodes.values():
             parts.append(
@@ -162,7 +170,7 @@ class Site:
                 limits_text = ", ".join(f"{name} = {value}" for name, value in node.outbox.items())
                 parts.append(f"outbox = {{ {limits_text} }}\n")
         stages = ", ".join(
-            f'{{ id = "{stage}", node = "{node.id}" }}'
+            f'{{ id = "{stage}", node = "{node.id}", kit = "{node.kit}" }}'
             for node in self.nodes.values()
             for stage in node.stages
         )
@@ -290,19 +298,23 @@ class Reading:
     flow_aq_l_h: float = 22.0
     flow_org_l_h: float = 50.0
     level_frac: float = 0.5
+    ph: float = 1.85
+    ph_temp_c: float = 25.0
+    cond_ms_cm_t: float = 96.0
 
 
 class RealNode:
     """A node of real MicroPython with its bus; enrolled with the code its console shows."""
 
-    def __init__(self, site: Site, name: str, firmware: Path, *, speed: int = 1) -> None:
+    def __init__(
+        self, site: Site, name: str, firmware: Path, *, speed: int = 1, **process: Any
+    ) -> None:
         self.site, self.name = site, name
         flash = site.flash(name)
         self.config = json.loads((flash / "node.json").read_text())
         self.bus = Bus(self.config, speed=speed)
-        self.process = NodeProcess(
-            name, firmware=firmware, flash=flash, bus=self.bus.address, speed=speed
-        )
+        place = {"firmware": firmware, "flash": flash, "bus": self.bus.address}
+        self.process = NodeProcess(name, **place, speed=speed, **process)
         for number, stage in enumerate(self.bus.stages):
             self.bus.set_reading(stage, Reading(temp_c=25.0 + number, level_frac=0.3 + number / 10))
         self.set_running()
