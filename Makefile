@@ -33,10 +33,11 @@ WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/
 PEERS ?= $(CURDIR)/.cache/peers
 export RAFFINATE_PEERS ?= $(PEERS)
 ROUNDS ?= 20
+SCANS ?= 600
 TESTS ?=
 JOBS ?= 2
 
-.PHONY: demo page test test-random check bench soak peers typings wheel clean
+.PHONY: demo page heap ticks test test-random check bench soak peers typings wheel clean
 
 # Node of the system if it is new enough, else the one PyPI ships.
 $(NODE_BIN)/node:
@@ -63,6 +64,12 @@ demo: setup page ## run the whole system on this machine with a simulated plant
 
 test: setup page ## run all tests (about a quarter of an hour at most)
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+
+heap: setup ## one node in a board's heap, accelerated: make heap SCANS=20000
+	$(BIN)/python hil_tests/long_node.py --scans $(SCANS)
+
+ticks: setup ## one node in real time, every scan within 200 ms of its tick: make ticks SCANS=600
+	$(BIN)/python hil_tests/long_node.py --speed 1 --alone 10 --scans $(SCANS)
 
 soak: setup ## kill gateway, broker and nodes again and again, and count what is lost: make soak ROUNDS=200
 	$(BIN)/python hil_tests/soak.py --rounds $(ROUNDS)

@@ -1,30 +1,29 @@
 """The few asyncio calls whose names differ between MicroPython and CPython."""
 
 import asyncio
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
     from typing import Any
 
-_sleep_ms = getattr(asyncio, "sleep_ms", None)
-_wait_for_ms = getattr(asyncio, "wait_for_ms", None)
 TimeoutError = asyncio.TimeoutError  # noqa: A001 - MicroPython has it under asyncio alone
 
 
 async def sleep_ms(ms: int) -> None:
     """Let the other tasks run for ms."""
-    if _sleep_ms is not None:
-        await _sleep_ms(ms)
-    else:
+    if sys.implementation.name != "micropython":
         await asyncio.sleep(ms / 1000)
+    else:
+        await asyncio.sleep_ms(ms)  # type: ignore[attr-defined]
 
 
 async def wait_for_ms(awaitable: "Awaitable[Any]", ms: int) -> "Any":
     """Return the awaitable's result; raise TimeoutError after ms."""
-    if _wait_for_ms is not None:
-        return await _wait_for_ms(awaitable, ms)
-    return await asyncio.wait_for(awaitable, ms / 1000)
+    if sys.implementation.name != "micropython":
+        return await asyncio.wait_for(awaitable, ms / 1000)
+    return await asyncio.wait_for_ms(awaitable, ms)  # type: ignore[attr-defined]
 
 
 async def cancel(task: "asyncio.Task[Any]") -> None:

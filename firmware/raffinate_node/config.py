@@ -105,9 +105,9 @@ def _keys(members: Members) -> "dict[str, bytes]":
 
 def _outbox(members: Members) -> "dict[str, Any]":
     outbox = {
-        "ram_bytes_max": members.integer("ram_bytes_max", 4096, 1 << 22, 65536),
+        "ram_bytes_max": members.integer("ram_bytes_max", 4096, 1 << 22, 8192),
         "flash_bytes_max": members.integer("flash_bytes_max", 0, 1 << 30, 524288),
-        "group_bytes": members.integer("group_bytes", 1024, 1 << 20, 8192),
+        "group_bytes": members.integer("group_bytes", 1024, 1 << 20, 4096),
         "group_ms": members.integer("group_ms", 100, 3_600_000, 15000),
         "statement_bytes_max": members.integer("statement_bytes_max", 16384, 1 << 28, 262144),
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from raffinate_wire.resume import Resume
 
-RECEIPTS_BYTES_MAX = 8192
+RECEIPTS_BYTES_MAX = 3072
 STEPS_MAX = 4
 
 

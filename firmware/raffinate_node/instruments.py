@@ -22,6 +22,7 @@ class Instruments:
     def __init__(self, config: "Config", hal: "Any", up_ms: "Callable[[], int]") -> None:
         self._hal = hal
         self._up_ms = up_ms
+        self._scan_ms = config.scan_ms
         self._buses = {
             bus["bus"]: Bus(hal.i2c(bus["bus"]), _multiplexers(config, bus["bus"]))
             for bus in config.i2c
@@ -54,7 +55,9 @@ class Instruments:
             return Rtd(spi, options["r0_ohm"], options["rref_ohm"], options["wires"])
         if config.driver == "pulse":
             counter = self._hal.counter(options["pin"])
-            return PulseFlow(counter, self._up_ms, options["pulses_per_l"], options["window_ms"])
+            return PulseFlow(
+                counter, self._up_ms, options["pulses_per_l"], options["window_ms"], self._scan_ms
+            )
         if config.driver == "digital":
             return Contact(self._hal.digital_in(options["pin"]), options["invert"])
         place = (self._buses[options["bus"]], options["address"], options["mux"], self._up_ms)

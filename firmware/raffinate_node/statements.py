@@ -49,11 +49,11 @@ class Statements:
         self._folder = folder
         self._bytes_max = bytes_max
         self._segment_bytes = max(8192, min(16384, bytes_max // 8))
-        self._count_max = max(16, min(256, bytes_max // 1024))
+        self._count_max = max(16, min(128, bytes_max // 2048))
         zeros = [0] * self._count_max
         self._seq = array("I", zeros)
         self._no = array("I", zeros)
-        self._offset = array("I", zeros)
+        self._offset = array("H", zeros)
         self._length = array("H", zeros)
         self._at = array("I", zeros)
         self._state = bytearray(self._count_max)

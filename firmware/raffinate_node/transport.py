@@ -16,18 +16,14 @@ IPPROTO_TCP, TCP_NODELAY = 6, 1
 
 
 class Stream:
-    """Bytes both ways; every OSError means that the stream is gone."""
+    """Bytes both ways over CPython's streams; every OSError means that the stream is gone."""
 
     def __init__(self, reader: "Any", writer: "Any") -> None:
         self._reader = reader
         self._writer = writer
-        self._readinto = getattr(reader, "readinto", None)
 
     async def readinto(self, view: memoryview) -> int:
         """Wait for bytes and put them at the start of view; 0 means that the peer closed."""
-        if self._readinto is not None:
-            n = await self._readinto(view)
-            return n or 0
         data = await self._reader.read(len(view))
         view[: len(data)] = data
         return len(data)
@@ -46,7 +42,43 @@ class Stream:
             pass
 
 
-async def open_stream(host: str, port: int) -> Stream:
+class SocketStream:
+    """The same over MicroPython's socket, without the streams' own buffers and their module."""
+
+    def __init__(self, sock: "Any") -> None:
+        self._sock = sock
+
+    async def readinto(self, view: memoryview) -> int:
+        """As Stream."""
+        while True:
+            await _readable(self._sock)
+            n = self._sock.readinto(view)
+            if n is not None:
+                return int(n)
+
+    async def write(self, data: "bytes | memoryview") -> None:
+        """As Stream."""
+        left = memoryview(data)
+        while left:
+            n = self._sock.write(left)
+            if n is None:
+                await _writable(self._sock)
+            elif n < len(left):
+                left = left[n:]
+            else:
+                return
+
+    async def close(self) -> None:
+        """As Stream."""
+        try:
+            core: Any = asyncio.core  # type: ignore[attr-defined]
+            core._io_queue.remove(self._sock)  # noqa: SLF001 - nobody else takes it out
+            self._sock.close()
+        except OSError:
+            pass
+
+
+async def open_stream(host: str, port: int) -> "Stream | SocketStream":
     """Connect; raise OSError. The caller sets the deadline and cancels when it passes.
 
     On MicroPython a host name is looked up by the port's own blocking getaddrinfo, whose time the
@@ -70,15 +102,18 @@ async def open_stream(host: str, port: int) -> Stream:
         except OSError as error:
             if error.errno not in EINPROGRESS:
                 raise
-        core: Any = asyncio.core  # type: ignore[attr-defined]
-        await _writable(core, sock)
+        await _writable(sock)
     except BaseException:
         sock.close()
         raise
-    # MicroPython's StreamReader is a stream both ways over any socket.
-    stream: Any = asyncio.StreamReader(sock)
-    return Stream(stream, stream)
+    return SocketStream(sock)
 
 
-def _writable(core: "Any", sock: "Any") -> "Any":
-    yield core._io_queue.queue_write(sock)  # noqa: SLF001 - the one way to wait for a connect
+def _readable(sock: "Any") -> "Any":
+    core: Any = asyncio.core  # type: ignore[attr-defined]
+    yield core._io_queue.queue_read(sock)  # noqa: SLF001 - what asyncio's streams wait with
+
+
+def _writable(sock: "Any") -> "Any":
+    core: Any = asyncio.core  # type: ignore[attr-defined]
+    yield core._io_queue.queue_write(sock)  # noqa: SLF001 - the same

@@ -8,10 +8,29 @@ from binascii import a2b_base64, b2a_base64
 
 from raffinate_wire.errors import WireError
 
+# Long texts are made and checked in pieces, so that no second copy of them is needed.
+CHUNK_BYTES = 48
+CHUNK_CHARS = 64
+
 
 def encode(data: bytes) -> str:
     """Return padded standard base64 without a newline."""
     return b2a_base64(data)[:-1].decode()
+
+
+def encode_into(out: bytearray, at: int, data: "bytes | bytearray") -> int:
+    """Write padded standard base64 of data into `out` from `at`; return where it ends."""
+    for start in range(0, len(data), CHUNK_BYTES):
+        line = b2a_base64(data[start : start + CHUNK_BYTES])
+        end = at + len(line) - 1
+        out[at:end] = line[:-1]
+        at = end
+    return at
+
+
+def encoded_chars(data_bytes: int) -> int:
+    """How long the padded base64 of so many bytes is."""
+    return (data_bytes + 2) // 3 * 4
 
 
 def decode(text: str) -> bytes:
@@ -20,8 +39,12 @@ def decode(text: str) -> bytes:
         data = a2b_base64(text)
     except (ValueError, TypeError):
         raise WireError("bad-base64", "this is not base64") from None
-    if encode(data) != text:
+    if encoded_chars(len(data)) != len(text):
         raise WireError("bad-base64", "this base64 is not in its canonical form")
+    for start in range(0, len(data), CHUNK_BYTES):
+        at = start // CHUNK_BYTES * CHUNK_CHARS
+        if encode(data[start : start + CHUNK_BYTES]) != text[at : at + CHUNK_CHARS]:
+            raise WireError("bad-base64", "this base64 is not in its canonical form")
     return data
 
 

@@ -18,6 +18,7 @@ PAYLOAD_STATEMENT = "application/vnd.in-toto+json"
 PAYLOAD_PERMIT = "application/vnd.raffinate.permit+json"
 ENVELOPE_BYTES_MAX = 6144
 SIG_BYTES_MAX = 72
+_HEAD = b'{"payload":"'
 
 
 class Envelope:
@@ -38,7 +39,10 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 def digest(payload_type: str, payload: bytes) -> bytes:
     """Return SHA-256 of pae(...), which p256.sign and p256.verify take."""
-    return hashlib.sha256(pae(payload_type, payload)).digest()
+    kind = payload_type.encode()
+    whole = hashlib.sha256(b"DSSEv1 %d %s %d " % (len(kind), kind, len(payload)))
+    whole.update(payload)
+    return whole.digest()
 
 
 def format_envelope(
@@ -47,16 +51,20 @@ def format_envelope(
     keyid: str,
     sig: bytes,
     bytes_max: int = ENVELOPE_BYTES_MAX,
-) -> bytes:
-    """Return the envelope's bytes; raise WireError, `too-long` above bytes_max."""
+) -> "bytes | bytearray":
+    """Return the envelope's bytes, made in place; raise WireError, `too-long` above bytes_max."""
     ids.check_keyid(keyid)
     kind = text(ids.check_text(payload_type))
     tail = (
         f'","payloadType":{kind},"signatures":[{{"keyid":"{keyid}","sig":"{b64.encode(sig)}"}}]}}'
     )
-    envelope = b'{"payload":"' + b64.encode(payload).encode() + tail.encode()
-    if len(envelope) > bytes_max:
+    payload_end = len(_HEAD) + b64.encoded_chars(len(payload))
+    if payload_end + len(tail) > bytes_max:
         raise WireError("too-long", f"the envelope has more than {bytes_max} bytes")
+    envelope = bytearray(payload_end + len(tail))
+    envelope[: len(_HEAD)] = _HEAD
+    b64.encode_into(envelope, len(_HEAD), payload)
+    envelope[payload_end:] = tail.encode()
     return envelope
 
 

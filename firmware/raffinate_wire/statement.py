@@ -95,7 +95,7 @@ class Statement:
 
 def format_statement(
     subject: "list[tuple[str, str]]", predicate_type: str, common: "Any", specific: "Any"
-) -> bytes:
+) -> "bytes | bytearray":
     """Return the payload; predicate_type is the short type, and `v` is left out of common.
 
     Raises WireError.
@@ -109,12 +109,21 @@ def format_statement(
     body = record.write(book.PREDICATES[predicate_type], specific, _records(book))
     _check_actor(members["node"], book.PREDICATES[predicate_type], specific)
     kind = TYPE_PREFIX + predicate_type + TYPE_SUFFIX
-    payload = (
-        f'{{"_type":"{STATEMENT_TYPE}","subject":{_format_subject(subject)},'
-        f'"predicateType":"{kind}","predicate":{head[:-1]},{body[1:]}}}'
-    ).encode()
-    if len(payload) > PAYLOAD_BYTES_MAX:
+    start = f'{{"_type":"{STATEMENT_TYPE}","subject":{_format_subject(subject)},'
+    start += f'"predicateType":"{kind}","predicate":'
+    parts = (start.encode(), head.encode(), body.encode())
+    del start, head, body
+    payload_bytes = sum([len(part) for part in parts])
+    if payload_bytes > PAYLOAD_BYTES_MAX:
         raise WireError("too-long", f"a statement has at most {PAYLOAD_BYTES_MAX} bytes")
+    # One object of two: the comma stands for the first one's end and the second one's start.
+    payload = bytearray(payload_bytes)
+    head_at, body_at = len(parts[0]), len(parts[0]) + len(parts[1]) - 1
+    payload[:head_at] = parts[0]
+    payload[head_at : body_at + 1] = parts[1]
+    payload[body_at : payload_bytes - 1] = parts[2]
+    payload[body_at] = 44
+    payload[payload_bytes - 1] = 125
     return payload
 
 

@@ -10,9 +10,18 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from raffinate_rig import link_names, link_rewriter
+from raffinate_rig import (
+    link_inline,
+    link_names,
+    link_rewriter,
+    link_shrink,
+    link_unroll,
+    port_names,
+)
 from raffinate_rig import linker as linker_module
+from raffinate_rig.link_inline import inline
 from raffinate_rig.link_names import LinkError
+from raffinate_rig.link_shrink import foreign_attributes, kept_names, outside_names, shrink
 from raffinate_rig.linker import Linker
 from raffinate_rig.processes import find_tool
 from raffinate_rig.romfs import build_image
@@ -22,7 +31,15 @@ IMAGE = "firmware.romfs"
 # What was compiled, to look up the lines of a traceback in.
 SOURCE = "source"
 PACKAGES = ("raffinate_wire", "raffinate_node")
-LINKERS = (linker_module.__file__, link_rewriter.__file__, link_names.__file__)
+LINKERS = (
+    linker_module,
+    link_rewriter,
+    link_names,
+    link_inline,
+    link_unroll,
+    link_shrink,
+    port_names,
+)
 PORTS = ("unix", "esp32", "rp2")
 # Linked into one file each; the latter has all it needs and is let go of once node.json is read.
 APP = "raffinate_node.app"
@@ -104,14 +121,26 @@ def linked(sources: dict[str, Path], port: str) -> dict[str, str]:
     except LinkError as error:
         raise DeployError(f"the firmware cannot be linked: {error}") from error
     result = {name: texts[name] for name in ALONE}
-    for unit, text in units.items():
-        result[f"{unit.replace('.', '/')}.py"] = text
     # by the names under which main.py asks for them
     for module, symbol in roots[APP]:
         if module != APP:
             name = linker.exported(module, symbol)
             result[f"{module.replace('.', '/')}.py"] = f"from {APP} import {name} as {symbol}\n"
+    ports = [text for name, text in texts.items() if name.startswith("raffinate_node/hal/")]
+    small = lean(units, list(result.values()), ports)
+    for unit, text in small.items():
+        result[f"{unit.replace('.', '/')}.py"] = text
     return result
+
+
+def lean(units: dict[str, str], fixed: list[str], ports: list[str]) -> dict[str, str]:
+    """The linked units with fewer functions and cheaper names; `fixed` is loaded beside them.
+
+    `ports` are the hals' sources: attributes of a port's own objects are in them.
+    """
+    foreign = {name for text in ports for name in foreign_attributes(text)}
+    fewer = inline(units, kept_names(units, fixed), foreign | outside_names())
+    return shrink(fewer, fixed, foreign)
 
 
 def boot_script() -> str:
@@ -128,7 +157,7 @@ def _digest(compiler: Path, sources: dict[str, Path], port: str) -> str:
         [compiler, "--version"], capture_output=True, timeout=COMPILE_S_MAX, check=False
     ).stdout
     whole = hashlib.sha256(version + port.encode() + boot_script().encode())
-    makers = [Path(maker) for maker in (__file__, *LINKERS)]
+    makers = [Path(__file__), *(Path(str(module.__file__)) for module in LINKERS)]
     for name, path in [*sources.items(), *((path.name, path) for path in makers)]:
         content = path.read_bytes()
         whole.update(f"{name}\n{len(content)}\n".encode() + content)

@@ -21,6 +21,13 @@ class Rewriter(ast.NodeTransformer):
         self._symbol = symbol
         self._scopes: list[Scope] = []
 
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
+        """What only CPython runs goes."""
+        match ast.unparse(node.test):
+            case "sys.implementation.name != 'micropython'":
+                return self._block(node.orelse) if node.orelse else None
+        return self.generic_visit(node)
+
     # References
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -171,7 +178,9 @@ class Rewriter(ast.NodeTransformer):
                 case ast.Import() | ast.ImportFrom() if self._is_linked(statement):
                     continue
             found = self.visit(statement)
-            if found is not None:
+            if isinstance(found, list):
+                kept.extend(found)
+            elif found is not None:
                 kept.append(found)
         return kept or [ast.Pass()]
 

@@ -31,7 +31,7 @@ ORIGIN = f"demo.invalid/raffinate/{SITE}"
 POINTS = ("temp", "flow_aq", "flow_org", "level")
 SERIAL = "DW-MS6-0001"
 COMMAND_S = 120.0
-# What a stage has, and points without slow conversions, so that a node may scan four times a second.
+# What a stage has; and points without slow conversions, for nodes that scan four times a second.
 KITS = """
 [kits.mixer-settler]
 ph = { driver = "ezo-ph", unit = "pH", range = [-1.0, 14.0], temp = "temp" }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from raffinate_rig.deploy import ALONE, firmware_sources
+from raffinate_rig.deploy import ALONE, firmware_sources, lean
 from raffinate_rig.link_names import LinkError
 from raffinate_rig.linker import Linker
 from raffinate_rig.plugin import requires_tool
@@ -148,6 +149,146 @@ def test_linked_code_gives_what_its_modules_give(tmp_path, monkeypatch):
     assert "class Kept" in text
 
 
+# Calls to be put in place: returns in the middle and in a loop, arguments that change, defaults,
+# awaits, a method that calls another object's private one, names that hide one another.
+LEAN = """
+import asyncio
+
+class Store:
+    def __init__(self) -> None:
+        self.kept_values = {}
+        self._count = 0
+
+    def remember_value(self, name: str, amount: int = 2) -> bool:
+        if name in self.kept_values:
+            return False
+        self.kept_values[name] = self._counted(amount)
+        return True
+
+    def _counted(self, amount: int) -> int:
+        self._count += amount
+        return self._count
+
+class Owner:
+    def __init__(self) -> None:
+        self.store_of_values = Store()
+        self.told = []
+
+    def take_one(self, name: str) -> None:
+        if not self.store_of_values.remember_value(name):
+            self.told.append("the same name came twice: {}".format(name))
+
+    def take_all(self, names: list) -> list:
+        self.take_one(names[0])
+        self._take_rest(names[1:])
+        found = [one for one in sorted(set(names)) if one != "stop"]
+        return [(one, self.store_of_values.kept_values[one]) for one in found]
+
+    def _take_rest(self, names: list) -> None:
+        for name in names:
+            if name == "stop":
+                return
+            self.take_one(name)
+
+def halved_once(number: int) -> int:
+    number //= 2
+    if number > 10:
+        return number - 10
+    for part in range(number):
+        if part == 3:
+            break
+    else:
+        number += 100
+    return number
+
+def first_even(numbers: list) -> int:
+    for number in numbers:
+        if number % 2 == 0:
+            return number
+    return -1
+
+def sign_of(number: int) -> str:
+    try:
+        if number == 7:
+            raise ValueError("seven is not a number here")
+        return "even" if number % 2 == 0 else "odd"
+    except ValueError as error:
+        return str(error)
+    finally:
+        SEEN.append(number)
+
+SEEN = []
+
+async def doubled_later(number: int) -> int:
+    await asyncio.sleep(0)
+    return number * 2
+
+async def run_all(number: int) -> list:
+    part = number
+    result = await doubled_later(part + 1)
+    return [result, part]
+
+def main() -> list:
+    number = 21
+    found = [Owner().take_all(["a", "b", "a", "stop", "c"][:4])]
+    halved = halved_once(number)
+    found.append((number, halved))
+    found.append(first_even([1, 3, 8, 9]))
+    text = sign_of(7)
+    found.append(text)
+    if sign_of(number) == "odd":
+        found.append(SEEN)
+    found.append(asyncio.run(run_all(number)))
+    found.append([[inner * outer for inner in range(2)] for outer in range(3)])
+    total = sum([one for one in found[-1][2] if one])
+    found.append((total, (lambda number: number + total)(5)))
+    return found
+"""
+
+
+def run_of(text: str) -> list:
+    unit: dict = {}
+    exec(compile(text, "unit", "exec"), unit)  # noqa: S102 - what the linker wrote
+    return unit["main"]()
+
+
+@pytest.mark.parametrize("sources", [SAMPLE, {"sample.top": LEAN}], ids=["sample", "lean"])
+def test_lean_code_gives_what_its_modules_give(sources):
+    text = Linker(sources, set(), []).link({"unit": [("sample.top", "main")]})["unit"]
+    small = lean({"unit": text}, ["from unit import main"], [])["unit"]
+    assert run_of(small) == run_of(text)
+    assert small.count("def ") < text.count("def ")
+
+
+def test_lean_code_has_fewer_functions_and_cheap_names():
+    text = Linker({"sample.top": LEAN}, set(), []).link({"unit": [("sample.top", "main")]})["unit"]
+    small = lean({"unit": text}, ["from unit import main"], [])["unit"]
+    code = "\n".join(line for line in small.splitlines() if not line.startswith("#"))
+    for gone in ("halved_once", "remember_value", "kept_values", "the same name came"):
+        assert gone in text
+    assert "halved_once" not in code
+    assert "kept_values" not in code
+    assert code.count("the same name came twice") == 1
+    # a return in a loop cannot be a break
+    assert "# first_even" in small
+    # what a traceback's reader looks up
+    assert ".kept_values" in small
+
+
+def test_a_name_that_may_be_anothers_stays():
+    text = (
+        "class A:\n    def value(self):\n        self.readinto = self.my_own = 1\n"
+        "        return getattr(self, 'asked_for', 0)\n\n"
+        "    def asked_for(self):\n        return 1\n"
+        "def main():\n    return A().value()\n"
+    )
+    small = lean({"unit": text}, ["from unit import main"], ["pin.value()"])["unit"]
+    assert "def value" in small
+    assert ".readinto" in small
+    assert "asked_for" in small
+    assert "self.my_own" not in small
+
+
 def test_what_a_second_unit_shares_it_imports_from_the_first():
     units = Linker(SAMPLE, set(), []).link(
         {"one": [("sample.base", "size")], "two": [("sample.base", "Kept"), ("sample.top", "main")]}
@@ -191,7 +332,16 @@ def test_every_vector_passes_on_the_linked_wire_package(tmp_path):
     for module in sources:
         names = linker.load(module).symbols if module not in alone else ()
         public += [(module, name) for name in names if not name.startswith("_")]
-    (tmp_path / "unit.py").write_text(linker.link({"unit": public})["unit"])
+    text = linker.link({"unit": public})["unit"]
+    exported = [linker.exported(module, name) for module, name in public]
+    names = ", ".join(sorted({name for name in exported if name.isidentifier()}))
+    alone_texts = [sources[module] for module in sources if module in alone]
+    runner_text = (ROOT / "firmware" / "tests" / "run_vectors.py").read_text()
+    # the runner asks for members by the names that vectors give
+    names_of = sorted(set(re.findall(r"self\.([a-z]\w*)", " ".join(sources.values()))))
+    members = "\n".join(f"x.{name}\nf({name}=1)" for name in names_of)
+    beside = [f"from unit import {names}", runner_text, members, *alone_texts]
+    (tmp_path / "unit.py").write_text(lean({"unit": text}, beside, [])["unit"])
     package = tmp_path / "raffinate_wire"
     package.mkdir()
     for module, text in sources.items():

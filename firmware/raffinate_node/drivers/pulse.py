@@ -23,21 +23,28 @@ class PulseFlow:
     """A flow in l/s: pulses over time since a count window_ms ago, or longer ago where few came.
 
     `total` is the newest count, None where it could not be read; k (`pulses_per_l`) is configured.
+    `scan_ms` is how often it is collected, so that no more counts are kept than the windows need.
     """
 
     phase = AT_ONCE
     needs_temp = False
 
     def __init__(
-        self, counter: "Any", up_ms: "Any", pulses_per_l: float, window_ms: int = WINDOW_MS
+        self,
+        counter: "Any",
+        up_ms: "Any",
+        pulses_per_l: float,
+        window_ms: int = WINDOW_MS,
+        scan_ms: int = 0,
     ) -> None:
         self._counter = counter
         self._up_ms = up_ms
         self._pulses_per_l = pulses_per_l
         self._window_ms = window_ms
-        zeros = [0] * SCANS_MAX
-        self._counts = array("I", zeros)
-        self._times = array("I", zeros)
+        scans = WINDOWS_MAX * window_ms // scan_ms + 2 if scan_ms else SCANS_MAX
+        self._places = min(SCANS_MAX, scans)
+        # The counts, then their times.
+        self._ring = array("I", [0] * (2 * self._places))
         # How many are kept, and where the newest is.
         self._kept = 0
         self._newest = 0
@@ -79,19 +86,20 @@ class PulseFlow:
         # One count older than the longest window stays, so that the window is covered whole.
         longest_ms = WINDOWS_MAX * self._window_ms
         while self._kept > 1 and (
-            self._kept >= SCANS_MAX or self._age_ms(self._kept - 2, now_ms) >= longest_ms
+            self._kept >= self._places or self._age_ms(self._kept - 2, now_ms) >= longest_ms
         ):
             self._kept -= 1
-        self._newest = (self._newest + 1) % SCANS_MAX
-        self._counts[self._newest] = total & _MASK
-        self._times[self._newest] = now_ms & _MASK
+        self._newest = (self._newest + 1) % self._places
+        self._ring[self._newest] = total & _MASK
+        self._ring[self._places + self._newest] = now_ms & _MASK
         self._last_total = total
         self._kept += 1
 
     def _age_ms(self, place: int, now_ms: int) -> int:
         """How long ago the count at a place was, 0 the newest."""
-        return (now_ms - self._times[(self._newest - place) % SCANS_MAX]) & _MASK
+        at = self._places + (self._newest - place) % self._places
+        return (now_ms - self._ring[at]) & _MASK
 
     def _gain(self, place: int, total: int) -> int:
         """Pulses since the count at a place."""
-        return (total - self._counts[(self._newest - place) % SCANS_MAX]) & _MASK
+        return (total - self._ring[(self._newest - place) % self._places]) & _MASK

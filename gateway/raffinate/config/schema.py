@@ -153,9 +153,9 @@ class SpiTable(Table):
 class OutboxTable(Table):
     """Limits of a node's outbox."""
 
-    ram_bytes_max: Annotated[int, Field(ge=4096, le=1 << 22)] = 65_536
+    ram_bytes_max: Annotated[int, Field(ge=4096, le=1 << 22)] = 8192
     flash_bytes_max: Annotated[int, Field(ge=0, le=1 << 30)] = 524_288
-    group_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 8192
+    group_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 4096
     group_ms: Annotated[int, Field(ge=100, le=3_600_000)] = 15_000
     statement_bytes_max: Annotated[int, Field(ge=16_384, le=1 << 28)] = 262_144
 
