@@ -24,7 +24,6 @@ from raffinate.live import Hub
 from raffinate.lock import DataFolderLock
 from raffinate.metrics import make_registry
 from raffinate.series.embedded import EmbeddedSeries
-from raffinate.series.influx import target
 from raffinate.series.line_protocol import LineFormatter
 from raffinate.series.projector import (
     INFLUX_CURSOR,
@@ -32,6 +31,7 @@ from raffinate.series.projector import (
     Projection,
     SeriesProjection,
 )
+from raffinate.series.targets import open_target
 from raffinate.web import create_app
 from raffinate.web.server import WebServer
 
@@ -137,7 +137,7 @@ class Gateway:
             found["influx"] = InfluxProjection(
                 archive,
                 LineFormatter(self._config.plant),
-                lambda: target(influx),
+                lambda: open_target(influx),
                 lambda source, reason, data: archive.quarantine(source, reason, data, now_ms()),
             )
         return found

@@ -7,7 +7,7 @@ from it, and can fill it again from the archive.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import urllib3.exceptions
@@ -17,41 +17,18 @@ from influxdb_client.service.write_service import WriteService
 
 from raffinate.model import Bucket
 from raffinate.series.line_protocol import MEASUREMENT
+from raffinate.series.targets import (
+    InfluxRefusedError,
+    InfluxTarget,
+    InfluxTooLargeError,
+    InfluxUnavailableError,
+)
 
 if TYPE_CHECKING:
     from raffinate.config import Influx
 
 TIMEOUT_S = 30.0
 _GZIP_WBITS = 31
-
-
-class InfluxUnavailableError(Exception):
-    """The server did not take the lines and may do so later; `remedy` says what a person can do."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.remedy = remedy
-
-
-class InfluxRefusedError(Exception):
-    """The server will never take at least one of these lines (its words are the message)."""
-
-
-class InfluxTooLargeError(Exception):
-    """The body is larger than the server takes; send fewer lines at once."""
-
-
-class InfluxTarget(Protocol):
-    """Where lines go. Writing the same lines again changes nothing."""
-
-    def write(self, lines: bytes) -> None:
-        """Write line protocol with times in ms; what returned is in the server's write-ahead log.
-
-        Raises InfluxUnavailableError, InfluxRefusedError or InfluxTooLargeError.
-        """
-
-    def close(self) -> None:
-        """Close connections."""
 
 
 def target(influx: Influx) -> InfluxTarget:
