@@ -19,6 +19,7 @@ from raffinate.archive.chunk import decode_block, encode_block
 from raffinate.archive.ledger import Ledger
 from raffinate.errors import RaffinateError, StorageFullError
 from raffinate.model import StoredFrame
+from raffinate.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -317,15 +318,17 @@ class FrameArchive:
         used = self.bytes_used()
         if used >= self._bytes_max:
             raise StorageFullError(
-                f"the archive {self._path} has {used} bytes and may have {self._bytes_max}; raise "
-                "storage.archive_bytes_max in plant.toml and start the gateway again"
+                f"the archive {self._path} has {format_size(used)} and may have "
+                f"{format_size(self._bytes_max)}; raise storage.archive_bytes_max in plant.toml "
+                "and start the gateway again"
             )
         state = os.statvfs(self._path.parent)
         free = state.f_bavail * state.f_frsize
         if free < self._disk_free_bytes_min:
             raise StorageFullError(
-                f"{self._path.parent} has {free} bytes free and needs {self._disk_free_bytes_min}; "
-                "free some, or lower storage.disk_free_bytes_min in plant.toml"
+                f"{self._path.parent} has {format_size(free)} free and needs "
+                f"{format_size(self._disk_free_bytes_min)}; free some, or lower "
+                "storage.disk_free_bytes_min in plant.toml"
             )
 
     def _undo(self) -> None:

@@ -113,6 +113,7 @@ class Demo:
                     listen_port=self._port,
                     broker_port=_free_port(),
                     statement_s=STATEMENT_S,
+                    foreword="Simulated. ",
                 )
             self._check_second()
             _adjust(plant, self._port, self._influx, self._folder / "influx.token")
