@@ -9,12 +9,15 @@ import json
 import shutil
 import sqlite3
 import zipfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from raffinate.archive.scan import ArchiveScan
+from raffinate.audit.export_frames import Exported, FrameExport
 from raffinate.audit.verify import CHECKPOINT, MANIFEST, PUBLIC
 from raffinate.errors import RaffinateError
 from raffinate.evidence import dsse
@@ -40,6 +43,31 @@ policy; every verdict is then at best INSUFFICIENT. Not legal advice.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What frames a bundle gets: of all nodes, or of some; `progress(done, total)`."""
+
+    nodes: frozenset[str] | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What a bundle holds: the log's size, and its frames if they were asked for."""
+
+    size: int
+    frames: Exported | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When the export was made, and the period asked for; UTC ms."""
+
+    now_ms: int
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
 def export(
     keys: Path,
     data: Path,
@@ -50,34 +78,65 @@ def export(
     to_ms: int | None = None,
     now_ms: int,
     progress: Callable[[int, int], None] | None = None,
-) -> int:
-    """Write a bundle folder, or a zip when `target` ends in .zip; the log's size. RaffinateError.
+    frames: Frames | None = None,
+) -> Export:
+    """Write a bundle folder, or a zip when `target` ends in .zip. Raises RaffinateError.
 
-    The log, the authority's and the gateway's chains are always whole; the period is recorded for
-    the report. A broken-off export leaves nothing at `target`.
+    The log, the authority's and the gateway's chains are always whole; the period is for frames
+    and report. A broken-off export leaves nothing at `target`, and the next one begins anew.
     """
     if target.exists():
         raise RaffinateError(f"{target} is there already; name another bundle")
     gateway = load_gateway_keys(keys)
+    period = Period(now_ms, from_ms, to_ms)
     part = target.with_name(f".{target.name}.export")
+    scratch = target.with_name(f".{target.name}.frames")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    shutil.rmtree(scratch, ignore_errors=True)
     try:
+        part.mkdir(parents=True)
         size = _copy_log(data / "log", part, gateway, progress)
         _write_documents(data, descriptors, part)
+        written = None
+        if frames is not None:
+            written = _write_frames(data, part, scratch, period, frames, size)
         (part / PUBLIC).write_text(json.dumps(load_public(keys), indent=1) + "\n")
         (part / "README.txt").write_text(_README)
-        period = {"createdMs": now_ms, "fromMs": from_ms, "toMs": to_ms}
-        manifest = {"v": 1, "origin": gateway.origin, **period, "files": _list(part)}
-        envelope = dsse.sign(orjson.dumps(manifest), dsse.MANIFEST, gateway.gateway)
-        (part / MANIFEST).write_bytes(envelope)
+        _write_manifest(part, gateway, period)
         if target.suffix == ".zip":
             _zip(part, target)
         else:
             part.rename(target)
+    except OSError as error:
+        raise RaffinateError(
+            f"{target} cannot be written: {error.strerror}; nothing of it is left there. Make room "
+            "or name another place, and export again"
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return size
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Export(size, written)
+
+
+def _write_frames(
+    data: Path, part: Path, scratch: Path, period: Period, frames: Frames, size: int
+) -> Exported:
+    with closing(ArchiveScan(data / "archive.sqlite")) as archive:
+        writer = FrameExport(archive, part, scratch, frames.progress)
+        return writer.write(frames.nodes, period.from_ms, period.to_ms, size)
+
+
+def _write_manifest(part: Path, gateway: GatewayKeys, period: Period) -> None:
+    manifest = {
+        "v": 1,
+        "origin": gateway.origin,
+        "createdMs": period.now_ms,
+        "fromMs": period.from_ms,
+        "toMs": period.to_ms,
+        "files": _list(part),
+    }
+    envelope = dsse.sign(orjson.dumps(manifest), dsse.MANIFEST, gateway.gateway)
+    (part / MANIFEST).write_bytes(envelope)
 
 
 def _copy_log(
@@ -115,7 +174,7 @@ def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> Non
                 _write(part / "licences" / f"{digest}.toml", content)
             elif kind == "descriptor":
                 _write(part / "equipment" / f"{digest}.toml", content)
-            elif kind == "fork":
+            else:
                 _write(part / "blobs" / digest, content)
     for path in descriptors:
         if path.exists():
@@ -160,5 +219,6 @@ def _zip(part: Path, target: Path) -> None:
     with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as out:
         for path in sorted(part.rglob("*")):
             if path.is_file() and path != draft:
-                out.write(path, path.relative_to(part).as_posix())
+                packed = zipfile.ZIP_STORED if path.suffix == ".gz" else zipfile.ZIP_DEFLATED
+                out.write(path, path.relative_to(part).as_posix(), packed)
     draft.rename(target)

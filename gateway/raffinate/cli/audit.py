@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +10,11 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from raffinate.audit.bundle import export as write_bundle
 from raffinate.audit.policy import Policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify as verify_bundle
-from raffinate.config import load_config
+from raffinate.cli.audit_export import export
 from raffinate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,37 +26,7 @@ def audit() -> None:
     """Export the evidence, and verify it anywhere without the gateway."""
 
 
-@audit.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--plant",
-    type=click.Path(path_type=Path),
-    default=Path("plant.toml"),
-    show_default=True,
-    help="The plant's configuration; says where keys and data are.",
-)
-@click.option("--from", "start", metavar="TIME", help="Begin of the period, RFC 3339 UTC.")
-@click.option("--to", "end", metavar="TIME", help="End of the period, RFC 3339 UTC.")
-def export(bundle: Path, plant: Path, start: str | None, end: str | None) -> None:
-    """Write the audit bundle BUNDLE: a folder, or a zip if it ends in .zip.
-
-    The log and every chain are always whole; the period is recorded in the manifest, and a bundle
-    that ends before it is told as BUNDLE-OLD. Works beside a running gateway.
-    """
-    config = load_config(plant)
-    descriptors = [item.descriptor for item in config.plant.equipment.values()]
-    with _progress("files") as advance:
-        size = write_bundle(
-            config.storage.keys,
-            config.storage.data,
-            descriptors,
-            bundle,
-            from_ms=_time_ms("--from", start),
-            to_ms=_time_ms("--to", end),
-            now_ms=time.time_ns() // 1_000_000,
-            progress=advance,
-        )
-    click.echo(f"{bundle}: log of {size} entries")
+audit.add_command(export)
 
 
 @audit.command()
@@ -108,15 +75,3 @@ def _read_policy(path: Path) -> Policy:
         raise ConfigError(f"{path} is not there; name the auditor's policy file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def _time_ms(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
-    return int(found.astimezone(UTC).timestamp() * 1000)
