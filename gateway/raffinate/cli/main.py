@@ -105,6 +105,7 @@ main = _Main(
         "export": "raffinate.cli.export:export",
         "keys": "raffinate.cli.keys:keys",
         "audit": "raffinate.cli.audit:audit",
+        "witness": "raffinate.cli.witness:witness",
     },
     name="raffinate",
     help="Gateway, evidence and audit for rare-earth separation plants.",

@@ -85,13 +85,20 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
+def loopback_problem(host: str) -> str | None:
+    """Why `host` cannot be served, None when it can: this version serves its own machine only."""
+    if host in LOOPBACK:
+        return None
+    return (
+        f"is {host!r}; only {', '.join(LOOPBACK)} is served: other machines need TLS and "
+        "users, which this version does not have"
+    )
+
+
 def _check_loopback(document: Document, table: str, host: str) -> None:
-    if host not in LOOPBACK:
-        document.problem(
-            (table, "host"),
-            f"is {host!r}; only {', '.join(LOOPBACK)} is served: other machines need TLS and "
-            "users, which this version does not have",
-        )
+    problem = loopback_problem(host)
+    if problem is not None:
+        document.problem((table, "host"), problem)
 
 
 def _influx(document: Document, tables: PlantFile, secrets: _Secrets) -> Influx | None:
