@@ -42,7 +42,10 @@ class FrameRange:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One machine in an interval: deltas over it; `run` at its end."""
+    """One machine in an interval: deltas over it; `run` at its end.
+
+    `volume` is the point that meters its flow, as its descriptor says; None where it says none.
+    """
 
     equipment: str
     serial: str | None
@@ -50,6 +53,7 @@ class Use:
     run_ms: int
     starts: int
     volume_ml: int
+    volume: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Interval:
     firmware: str
     config: str
     calibration: str
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

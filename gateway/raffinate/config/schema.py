@@ -237,3 +237,4 @@ class DescriptorFile(Table):
     model: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     stages: Annotated[list[Id], Field(min_length=1, max_length=512)]
+    volume: str | None = None
