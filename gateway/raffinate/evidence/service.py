@@ -7,6 +7,7 @@ fails its outcome is unknown, so everything is loaded again by the path that a s
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
@@ -16,8 +17,8 @@ from raffinate.evidence.receipts import ReceiptMaker
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.store import Finding, Key, Store
 from raffinate.evidence.verifier import Verifier
-from raffinate.evidence.work import Work
-from raffinate.model import Outgoing, StatementResult
+from raffinate.evidence.work import Answers, Work
+from raffinate.model import Outgoing
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.sequencer import Sequencer
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 
     from raffinate.evidence.store import StoredPermit
     from raffinate.keys import GatewayKeys
-    from raffinate.model import Inbound, Plant
+    from raffinate.model import Inbound, Plant, StatementResult
     from raffinate_wire.status import Status
 
 ACTOR = {"id": "gateway", "role": "service", "auth": "own key"}
 RECENT_RECEIPTS_MAX = 64
+PART_MAX = 1000
 
 
 class PermitOffice(Protocol):
@@ -98,26 +100,38 @@ class EvidenceService:
         return "unknown"
 
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
-        """Check and log statements; every outcome is durable when it returns."""
+        """Check and log statements; every outcome is durable when it returns.
+
+        A large batch is committed in parts, while the signatures of the next part are verified.
+        When one fails the parts before it stay, and are known when the batch comes again.
+        """
         self._fresh()
         if batch:
             self._now_ms = max(self._now_ms, batch[-1].received_ms)
+        looked: deque[dsse.Envelope | RejectedError] = deque()
+        result = Answers()
+        with closing(self._verifier.results(self._look(batch, looked), len(batch))) as fits:
+            for at in range(0, len(batch), PART_MAX):
+                self._submit_part(batch[at : at + PART_MAX], looked, fits, result)
+        return result.statement_result()
+
+    def _submit_part(
+        self,
+        part: Sequence[Inbound],
+        looked: deque[dsse.Envelope | RejectedError],
+        fits: Iterator[bool | None],
+        result: Answers,
+    ) -> None:
         work = self._work()
         try:
-            looked: deque[dsse.Envelope | RejectedError] = deque()
-            fits = self._verifier.results(self._look(batch, looked), len(batch))
-            for message, fit in zip(batch, fits, strict=True):
+            for message in part:
+                fit = next(fits)
                 self._intake.take(message, looked.popleft(), fit is True, work)
         except BaseException:
             self._stale = True
             raise
         self._commit(work)
-        return StatementResult(
-            tuple(self._receipts(work)),
-            tuple(work.gaps),
-            {keyid: tuple(found) for keyid, found in work.refused.items()},
-            tuple(work.quarantine),
-        )
+        result.add(work, self._receipts(work))
 
     def on_status(self, node: str, payload: bytes, now_ms: int) -> list[Outgoing]:
         """Resume, permits, and receipts again that the node may have missed."""
