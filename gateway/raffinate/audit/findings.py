@@ -117,6 +117,18 @@ CODES: dict[str, Code] = {
         "A statement's predicate, node, site or log does not belong to the key that signed it.",
         _KEYS,
     ),
+    "KEY-REVOKED": Code(
+        AUTHENTIC,
+        FAIL,
+        "A revoked key signed it beyond what the authority still trusts; it counts for nothing.",
+        "Ask why the key was revoked; what is genuine the authority can list by leaf hash.",
+    ),
+    "KEY-ENDED": Code(
+        AUTHENTIC,
+        FAIL,
+        "A retired, rotated or replaced key signed it beyond its end; it counts for nothing.",
+        "Ask who still has that key; what is genuine the authority can list by leaf hash.",
+    ),
     "UNSUPPORTED": Code(
         AUTHENTIC,
         INSUFFICIENT,
