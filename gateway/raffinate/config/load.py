@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from raffinate.config.anchors import build_anchors
 from raffinate.config.plant import build_plant
 from raffinate.config.problems import Document
 from raffinate.config.schema import DescriptorFile, PlantFile
@@ -48,6 +49,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
     password = secrets.get(("broker",), "password", tables.broker)
     if password is not None and tables.broker.user is None:
         document.problem(("broker", "user"), "is missing beside the password; add it")
+    anchors = build_anchors(document, tables, file.parent)
     document.raise_problems()
     storage = tables.storage
     return Config(
@@ -71,6 +73,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
             warn_percent=storage.warn_percent,
         ),
         influx=influx,
+        anchors=anchors,
         boards={
             name: table.model_dump(include={"frame_scans", "outbox", "i2c", "spi", "wifi"})
             for name, table in tables.nodes.items()
