@@ -102,8 +102,9 @@ class EvidenceService:
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
         """Check and log statements; every outcome is durable when it returns.
 
-        A large batch is committed in parts, while the signatures of the next part are verified.
-        When one fails the parts before it stay, and are known when the batch comes again.
+        A large batch is committed in parts, while the signatures of the next part are verified, and
+        published as a whole. When a part fails those before it stay, and are known when the batch
+        comes again.
         """
         self._fresh()
         if batch:
@@ -113,6 +114,7 @@ class EvidenceService:
         with closing(self._verifier.results(self._look(batch, looked), len(batch))) as fits:
             for at in range(0, len(batch), PART_MAX):
                 self._submit_part(batch[at : at + PART_MAX], looked, fits, result)
+        self._publish()
         return result.statement_result()
 
     def _submit_part(
@@ -130,7 +132,7 @@ class EvidenceService:
         except BaseException:
             self._stale = True
             raise
-        self._commit(work)
+        self._commit(work, publish=False)
         result.add(work, self._receipts(work))
 
     def on_status(self, node: str, payload: bytes, now_ms: int) -> list[Outgoing]:
@@ -234,7 +236,7 @@ class EvidenceService:
     def _work(self) -> Work:
         return Work(self._log.size, self._now_ms)
 
-    def _commit(self, work: Work) -> None:
+    def _commit(self, work: Work, *, publish: bool = True) -> None:
         """Write everything of a batch, or nothing. Raises StorageFullError."""
         if not work.changes():
             return
@@ -254,7 +256,8 @@ class EvidenceService:
         self._enrolled += work.enrolled
         if batch is not None:
             self._log.adopt(batch)
-            self._publish()
+            if publish:
+                self._publish()
 
     def _publish(self) -> None:
         """The entries are committed; a full disk only delays their tiles, and the next batch."""

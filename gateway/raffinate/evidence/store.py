@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 FINDINGS_MAX = 10_000
-_PAGES_KEPT = 1000
+_PAGES_KEPT = 4000
 
 SCHEMA = f"""
 {LOG_SCHEMA}
