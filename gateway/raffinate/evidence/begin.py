@@ -87,10 +87,13 @@ class _NoOffice:
         """Nothing to do."""
 
     def issue(
-        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
+        self,
+        holders: Mapping[str, tuple[Key, StoredPermit | None]],
+        now_ms: int,
+        permit_keyid: str,
     ) -> list[tuple[str, bytes]]:
         """None."""
-        del holders, now_ms
+        del holders, now_ms, permit_keyid
         return []
 
     def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:

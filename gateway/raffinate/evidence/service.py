@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
+from raffinate.evidence.actions import Actions
 from raffinate.evidence.intake import Intake
+from raffinate.evidence.keyring import KeyRing
 from raffinate.evidence.receipts import ReceiptMaker
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.store import Finding, Key, Store
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raffinate.evidence.store import StoredPermit
+    from raffinate.evidence.watch import Surroundings
     from raffinate.keys import GatewayKeys
     from raffinate.model import Inbound, Plant, StatementResult
     from raffinate_wire.status import Status
@@ -52,9 +56,15 @@ class PermitOffice(Protocol):
         """Licence versions that stand in the log."""
 
     def issue(
-        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
+        self,
+        holders: Mapping[str, tuple[Key, StoredPermit | None]],
+        now_ms: int,
+        permit_keyid: str,
     ) -> list[tuple[str, bytes]]:
-        """(equipment, permit payload) due now; `holders` by equipment, with the newest permit."""
+        """(equipment, permit payload) due now; `holders` by equipment, with the newest permit.
+
+        A permit that another key than `permit_keyid` signed is due again.
+        """
 
     def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
         """Licence in force for the page."""
@@ -70,7 +80,7 @@ class EvidenceService:
         self, plant: Plant, keys: GatewayKeys, data: Path, office: PermitOffice, now_ms: int
     ) -> None:
         self._plant = plant
-        self._keys = keys
+        self._ring = KeyRing(keys)
         self._data = data
         self._office = office
         self._store = Store(data / "evidence.sqlite")
@@ -81,11 +91,21 @@ class EvidenceService:
         self._descriptors_kept = False
         self._now_ms = now_ms
         self._receipt_topics = {name: self._topic(name, topics.RECEIPT) for name in plant.nodes}
+        self._actions = Actions(plant, self._sign_gateway)
         self._load()
+        self._ring.publish()
         self._snapshot = self._view()
+
+    def watch(self, around: Surroundings) -> None:
+        """State from now on what clock, broker and silence show; first what was missed."""
+        work = self._work()
+        self._actions.start(around, work)
+        self._commit(work)
 
     def close(self) -> None:
         """Release the database; everything that was returned is durable already."""
+        if self._actions.watching:
+            self._state_stop()
         self._verifier.close()
         self._store.close()
 
@@ -152,7 +172,7 @@ class EvidenceService:
         resume = format_resume(status.keyid, status.boot, status.nonce, now_ms, envelope)
         found = [Outgoing(self._topic(node, topics.RESUME), resume)]
         key = self._intake.keys.get(status.keyid)
-        if key is None or key.name != node:
+        if key is None or key.name != node or key.revoked:
             return found
         found += [
             self._permit_message(permit)
@@ -173,14 +193,18 @@ class EvidenceService:
             told = self._log_licences(work)
             self._keep_descriptors(work)
             self._issue_permits(work)
+            current = self._current_keys().values()
+            self._actions.tick(work, self._keys, current, now_ms)
         except BaseException:
             self._stale = True
             raise
         self._commit(work)
         self._descriptors_kept = True
+        self._ring.publish()
         inbox.answer(self._data, answers)
         self._office.told(told)
-        found = self._receipts(work) + [self._permit_message(permit) for permit in work.permits]
+        found = self._receipts(work) + self._withdrawn(work)
+        found += [self._permit_message(permit) for permit in work.permits]
         self._snapshot = self._view()
         return found
 
@@ -201,6 +225,19 @@ class EvidenceService:
             self._accept_file(data, work)
         self._commit(work)
 
+    def _state_stop(self) -> None:
+        try:
+            self._fresh()
+            work = self._work()
+            self._actions.stop(work)
+            self._commit(work)
+        except RaffinateError:
+            return  # the next start says that there was an outage
+
+    @property
+    def _keys(self) -> GatewayKeys:
+        return self._ring.keys
+
     def _look(
         self, batch: Sequence[Inbound], looked: deque[dsse.Envelope | RejectedError]
     ) -> Iterator[tuple[bytes, bytes, bytes] | None]:
@@ -220,10 +257,8 @@ class EvidenceService:
         self._intake = Intake(
             self._plant.nodes, self._plant.site, self._store, self._log, self._sign_gateway
         )
-        authority = self._keys.authority_keyid
-        if authority not in self._intake.keys:
-            key = Key(1, authority, "authority", "authority", self._keys.authority_spki, -1)
-            self._intake.keys[authority] = self._intake.by_id[1] = key
+        self._ring.settle(self._intake)
+        self._actions.load(self._store, self._intake, self._log)
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
         self._given: dict[str, int] = {}
         self._recent: dict[str, deque[tuple[int, int]]] = {}
@@ -238,6 +273,7 @@ class EvidenceService:
 
     def _commit(self, work: Work, *, publish: bool = True) -> None:
         """Write everything of a batch, or nothing. Raises StorageFullError."""
+        self._actions.observe(work, self._permits)
         if not work.changes():
             return
         try:
@@ -287,6 +323,7 @@ class EvidenceService:
             store.save_permit(permit)
         for document in work.documents:
             store.add_document(*document)
+        store.remember(work.state, work.requests, work.now_ms)
 
     def _sign_gateway(
         self, kind: str, subject: list[tuple[str, str]], specific: dict[str, Any], work: Work
@@ -307,13 +344,24 @@ class EvidenceService:
             "prev": key.chain.head.hex(),
             "timeMs": self._now_ms,
         }
-        payload = wire.format_statement(subject, kind, common, {**specific, "actor": ACTOR})
+        try:
+            payload = wire.format_statement(subject, kind, common, {"actor": ACTOR, **specific})
+        except WireError as error:
+            raise RejectedError(error.code, f"that makes no statement: {error}") from None
         data = dsse.sign(payload, dsse.STATEMENT, pair)
         return self._intake.add(key, parse_statement(payload), data, work)
 
     def _accept_file(self, data: bytes, work: Work) -> dict[str, Any]:
-        """Log a statement of the authority; what the answer says. Raises RaffinateError."""
-        return inbox.accept(data, self._keys, self._plant, self._intake, work)
+        """Act on one file of the inbox; what the answer says. Raises RaffinateError."""
+        found = self._actions.accept(data, self._keys, self._ring.has_private, work)
+        self._ring.settle(self._intake)
+        return found
+
+    def _withdrawn(self, work: Work) -> list[Outgoing]:
+        """Empty retained messages in the place of permits whose key was ended just now."""
+        ended = {key.keyid for key in work.keys.values() if key.revoked and key.role == "node"}
+        found = [permit for permit in self._permits.values() if permit.keyid in ended]
+        return [replace(self._permit_message(permit), payload=b"") for permit in found]
 
     def _log_licences(self, work: Work) -> list[str]:
         """State every licence version that the log does not have yet; their digests."""
@@ -346,8 +394,10 @@ class EvidenceService:
 
     def _issue_permits(self, work: Work) -> None:
         """Sign permits that are due; their serial and their place in the log come first."""
-        holders = self._holders()
-        for equipment, payload in self._office.issue(holders, self._now_ms):
+        if not self._ring.has_permit_key:
+            return
+        holders, permit_key = self._holders(), self._keys.permit.keyid
+        for equipment, payload in self._office.issue(holders, self._now_ms, permit_key):
             key, _ = holders[equipment]
             data = dsse.sign(payload, dsse.PERMIT, self._keys.permit)
             index = work.add_entry(data, leaf_hash(data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raffinate.model import StatementResult
 
@@ -34,6 +34,9 @@ class Work:
     documents: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     receipts: list[tuple[Key, int, int]] = field(default_factory=list)
     enrolled: list[tuple[str, str]] = field(default_factory=list)
+    uses: list[tuple[Key, dict[str, Any]]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    requests: list[tuple[str, int, bytes]] = field(default_factory=list)
     gaps: list[GapCover] = field(default_factory=list)
     refused: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     quarantine: list[tuple[Inbound, str]] = field(default_factory=list)
@@ -55,6 +58,8 @@ class Work:
             or self.unpended
             or self.findings
             or self.documents
+            or self.state
+            or self.requests
         )
 
 
