@@ -69,7 +69,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A node's usage or heartbeat; times are null under clock U. `registers` hold at its end."""
+    """A node's usage or heartbeat; times are null under clock U. `registers` hold at its end.
+
+    In a bundle without frames it may stand for several that go on plainly: `frames` is then None.
+    """
 
     origin: Origin
     boot: int
