@@ -48,6 +48,11 @@ class ArchiveScan:
         rows = self._rows("SELECT first + count - 1 FROM blocks ORDER BY first DESC LIMIT 1")
         return int(rows[0][0]) if rows else 0
 
+    def cursor(self, name: str) -> int:
+        """How far the projection `name` has come."""
+        rows = self._rows("SELECT position FROM cursors WHERE name=?", name)
+        return int(rows[0][0]) if rows else 0
+
     def boots(self) -> list[KnownBoot]:
         """Every boot that the archive has heard of, by node, key and boot."""
         rows = self._rows("SELECT id, key, boot, node FROM boots ORDER BY node, key, boot")

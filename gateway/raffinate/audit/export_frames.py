@@ -120,7 +120,7 @@ class FrameExport:
     def _widen(self, wanted: dict[tuple[str, int], _Wanted], size: int) -> None:
         """Take in whole the statements' ranges that a boot's span cuts."""
         spans = {place: (one.low, one.high) for place, one in wanted.items()}
-        for key, boot, first, last in _ranges(self._target, size):
+        for key, boot, first, last, _ in read_ranges(self._target, size):
             low, high = spans.get((key, boot), (0, -1))
             if first <= high and last >= low:
                 one = wanted[key, boot]
@@ -252,8 +252,11 @@ def _write_chunk(file: Any, chunk: bytes) -> None:
     file.write(_SIZE.pack(len(chunk)) + chunk)
 
 
-def _ranges(bundle: Path, size: int) -> Iterator[tuple[str, int, int, int]]:
-    """(key, boot, first, last) of the frames that statements in the bundle's log cover."""
+def read_ranges(bundle: Path, size: int) -> Iterator[tuple[str, int, int, int, str]]:
+    """(key, boot, first, last, head) of what statements in the bundle's log say of frames.
+
+    Neither log nor signatures are checked: that is `raffinate audit verify`.
+    """
     for number, width in bundles_of(size):
         data = (bundle / "log" / entries_path(number, width)).read_bytes()
         for entry in decode_bundle(data, width):
@@ -263,4 +266,5 @@ def _ranges(bundle: Path, size: int) -> Iterator[tuple[str, int, int, int]]:
             body = orjson.loads(b64decode(envelope["payload"]))["predicate"]
             frames = body.get("frames")
             if frames is not None and "interval" in body:
-                yield body["keyid"][:16], frames["boot"], frames["first"], frames["last"]
+                key = body["keyid"][:16]
+                yield key, frames["boot"], frames["first"], frames["last"], frames["head"]

@@ -15,6 +15,7 @@ from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify as verify_bundle
 from raffinate.cli.audit_export import export
+from raffinate.cli.audit_reconcile import reconcile
 from raffinate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def audit() -> None:
 
 
 audit.add_command(export)
+audit.add_command(reconcile)
 
 
 @audit.command()
