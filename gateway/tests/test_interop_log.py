@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from interop_tools import run_interop
 from raffinate.tlog.note import Ed25519Signer
 from raffinate.tlog.tiles import entries_path, tile_path
+from raffinate.witness import folder as places
+from raffinate.witness.decide import add_checkpoint
+from raffinate.witness.protocol import format_request
 from raffinate_rig.plugin import requires_tool
 from test_sequencer import ORIGIN, SIGNERS, append, create, load
 
@@ -100,6 +103,32 @@ def test_junk_after_a_bundle_passes_fsck_and_not_our_checker(walked, tmp_path, k
 def test_a_key_that_did_not_sign_is_refused(walked):
     done = run_interop("log", walked[2], *VKEYS, STRANGER)
     assert (done.returncode, done.stderr) == (1, "interop: 2 of 3 keys signed\n")
+
+
+def test_a_witnesss_cosignature_is_verified_by_sumdbs_notes_and_fsck_passes_over_it(
+    walked, tmp_path, key_file
+):
+    copy = tmp_path / "log"
+    shutil.copytree(walked[257], copy)
+    note = (copy / "checkpoint").read_bytes()
+    places.init(tmp_path / "witness", "witness.example/w1")
+    places.trust(tmp_path / "witness", ORIGIN, [VKEYS[0]])
+    witness = places.Folder(tmp_path / "witness")
+    answer = add_checkpoint(witness, format_request(0, [], note), 1_795_255_200)
+    assert answer.status == 200, answer.body
+    (copy / "checkpoint").write_bytes(note + answer.body)
+    done = run_interop("log", copy, *VKEYS, witness.verifier.vkey())
+    assert (done.returncode, done.stdout[-13:]) == (0, "signatures 3\n"), done.stderr
+    assert fsck(copy, key_file) is not None
+    cosignature = answer.body.split(b" ")[2].strip()
+    for place in (11, -1):  # of the time, of the signature
+        data = bytearray(b64decode(cosignature))
+        data[place] ^= 1
+        bad = answer.body.replace(cosignature, b64encode(data))
+        (copy / "checkpoint").write_bytes(note + bad)
+        done = run_interop("log", copy, *VKEYS, witness.verifier.vkey())
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "invalid signature for key witness.example/w1" in done.stderr
 
 
 def fsck(root, key_file):
