@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
 from raffinate.evidence.actions import Actions
+from raffinate.evidence.anchoring import Anchoring
 from raffinate.evidence.intake import Intake
 from raffinate.evidence.keyring import KeyRing
 from raffinate.evidence.receipts import ReceiptMaker
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from raffinate.evidence.anchoring import Askers
     from raffinate.evidence.store import StoredPermit
     from raffinate.evidence.watch import Surroundings
     from raffinate.keys import GatewayKeys
@@ -84,6 +86,7 @@ class EvidenceService:
         self._data = data
         self._office = office
         self._store = Store(data / "evidence.sqlite")
+        self._anchoring = Anchoring(self._store.connection)
         self._verifier = Verifier()
         self._enrolled: list[tuple[str, str]] = []
         self._status: dict[str, Status] = {}
@@ -108,6 +111,11 @@ class EvidenceService:
             self._state_stop()
         self._verifier.close()
         self._store.close()
+
+    def ask_outside(self, askers: Askers) -> None:
+        """Ask witnesses and timestamp servers from now on. Call it before the first tick."""
+        self._anchoring.attach(askers)
+        self._snapshot = self._view()
 
     def key_state(self, node: str, key: str) -> str:
         """State of a node's key by its first 16 or all 64 hex digits."""
@@ -193,6 +201,7 @@ class EvidenceService:
             told = self._log_licences(work)
             self._keep_descriptors(work)
             self._issue_permits(work)
+            answers += self._anchoring.work(self._data, work, self._sign_gateway)
             current = self._current_keys().values()
             self._actions.tick(work, self._keys, current, now_ms)
         except BaseException:
@@ -259,6 +268,7 @@ class EvidenceService:
         )
         self._ring.settle(self._intake)
         self._actions.load(self._store, self._intake, self._log)
+        self._anchoring.load(self._log, [signer.verifier for signer in self._keys.log])
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
         self._given: dict[str, int] = {}
         self._recent: dict[str, deque[tuple[int, int]]] = {}
@@ -290,6 +300,7 @@ class EvidenceService:
         for permit in work.permits:
             self._permits[permit.keyid, permit.equipment] = permit
         self._enrolled += work.enrolled
+        self._anchoring.committed(work)
         if batch is not None:
             self._log.adopt(batch)
             if publish:
@@ -323,6 +334,7 @@ class EvidenceService:
             store.save_permit(permit)
         for document in work.documents:
             store.add_document(*document)
+        self._anchoring.save(work)
         store.remember(work.state, work.requests, work.now_ms)
 
     def _sign_gateway(
@@ -489,6 +501,10 @@ class EvidenceService:
         """Entries in the log; safe to read from any thread."""
         return self._log.size
 
+    def roster(self) -> list[Key]:
+        """Every key of the roster."""
+        return list(self._intake.keys.values())
+
     def findings(self) -> list[Finding]:
         """The newest findings, newest first."""
         return self._store.findings()
@@ -502,5 +518,6 @@ class EvidenceService:
             self._current_keys(),
             self._permits,
             self._office,
+            self._anchoring.view(self._now_ms),
             self._now_ms,
         )

@@ -10,6 +10,7 @@ from raffinate.model import StatementResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from raffinate.evidence.anchoring import Row
     from raffinate.evidence.store import Finding, Key, Pending, StoredPermit
     from raffinate.model import GapCover, Inbound, Outgoing
 
@@ -37,6 +38,9 @@ class Work:
     uses: list[tuple[Key, dict[str, Any]]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, int, bytes]] = field(default_factory=list)
+    anchors: dict[str, Row] = field(default_factory=dict)
+    anchor_indices: set[int] = field(default_factory=set)
+    anchors_taken: bool = False
     gaps: list[GapCover] = field(default_factory=list)
     refused: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     quarantine: list[tuple[Inbound, str]] = field(default_factory=list)
@@ -58,6 +62,7 @@ class Work:
             or self.unpended
             or self.findings
             or self.documents
+            or self.anchors_taken
             or self.state
             or self.requests
         )
