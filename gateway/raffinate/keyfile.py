@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from raffinate.errors import ConfigError
 from raffinate.tlog.publish import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     Ask = Callable[[Path], str]
     """Asks a person for the passphrase of a file."""
@@ -50,7 +49,7 @@ def load_private(path: Path, ask: Ask | None = None) -> object:
 
 
 def write_private(
-    path: Path, key: EllipticCurvePrivateKey | Ed25519PrivateKey, passphrase: str | None = None
+    path: Path, key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey, passphrase: str | None = None
 ) -> None:
     """Write or replace a key's file, encrypted if there is a passphrase. Raises ConfigError."""
     if passphrase is not None and len(passphrase) < PASSPHRASE_CHARS_MIN:
@@ -60,6 +59,18 @@ def write_private(
         how = serialization.BestAvailableEncryption(passphrase.encode())
     data = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
     replace_file(path, data, _MODE)
+
+
+def change_passphrase(path: Path, new: str | None, ask: Ask) -> None:
+    """Store a private key under another passphrase, or none. Raises ConfigError.
+
+    The one before is asked for; the environment's is the new one.
+    """
+    data = read_key_file(path)
+    key = _decrypt(path, data, ask(path)) if is_encrypted(data) else load_private(path)
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, Ed25519PrivateKey)):
+        raise ConfigError(f"{path} is no key of this program")
+    write_private(path, key, new)
 
 
 def is_encrypted(data: bytes) -> bool:

@@ -99,6 +99,10 @@ class GatewayKeys:
             "in use; restore the folder from its newest backup"
         )
 
+    def with_authority(self, spki: bytes) -> GatewayKeys:
+        """The same under another authority."""
+        return replace(self, authority_spki=spki)
+
 
 def make_keys(folder: Path, origin: str, authority_spki: bytes | None = None) -> None:
     """Make every key of a site. Raises RaffinateError when `folder` holds anything already.

@@ -14,8 +14,10 @@ from raffinate.audit.policy import Policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify as verify_bundle
+from raffinate.cli.audit_checkpoint import checkpoint
 from raffinate.cli.audit_export import export
 from raffinate.cli.audit_reconcile import reconcile
+from raffinate.cli.close import close
 from raffinate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ def audit() -> None:
     """Export the evidence, and verify it anywhere without the gateway."""
 
 
+audit.add_command(checkpoint)
 audit.add_command(export)
 audit.add_command(reconcile)
+audit.add_command(close)
 
 
 @audit.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,19 @@ import click
 
 from raffinate.audit.bundle import Frames
 from raffinate.audit.bundle import export as write_bundle
+from raffinate.audit.source import open_source
+from raffinate.audit.verify import MANIFEST
 from raffinate.cli.parts import Bar, parse_time_ms
 from raffinate.config import load_config
 from raffinate.errors import ConfigError
+from raffinate.evidence.handover import HandoverError
+from raffinate.evidence.petition import ask_gateway, operator
 
 if TYPE_CHECKING:
     from raffinate.audit.export_frames import Exported
     from raffinate.config import Config
+
+STATE_S = 10.0
 
 
 @click.command()
@@ -71,6 +78,21 @@ def export(
             frames=Frames(nodes, frames) if with_frames or nodes is not None else None,
         )
     click.echo(f"{bundle}: log of {done.size} entries{_told(done.frames, begun)}")
+    _state(config, bundle, from_ms, to_ms)
+
+
+def _state(config: Config, bundle: Path, from_ms: int | None, to_ms: int | None) -> None:
+    """Have the running gateway state in its log that this export was made."""
+    manifest = open_source(bundle).read(MANIFEST)
+    body = {"manifest": sha256(manifest or b"").hexdigest(), "fromMs": from_ms, "toMs": to_ms}
+    storage, now_ms = config.storage, time.time_ns() // 1_000_000
+    try:
+        said = ask_gateway(
+            storage.keys, storage.data, "export", operator("operator"), body, (), STATE_S, now_ms
+        )
+        click.echo(f"stated in the log as entry {said['index']}")
+    except HandoverError as error:
+        click.echo(f"note: this export is not stated in the log: {error}", err=True)
 
 
 def _nodes(config: Config, equipment: tuple[str, ...]) -> frozenset[str] | None:

@@ -85,6 +85,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
             }
             for name, table in tables.calibration.items()
         },
+        close_hour_utc=tables.evidence.close_hour_utc,
     )
 
 

@@ -233,6 +233,12 @@ class CalibrationTable(Table):
     factor: Annotated[float, Field(gt=0, le=100)] | None = None
 
 
+class EvidenceTable(Table):
+    """`[evidence]`: what the gateway states by itself."""
+
+    close_hour_utc: Annotated[int, Field(ge=0, le=23)] | None = None
+
+
 class PlantFile(Table):
     """plant.toml."""
 
@@ -245,6 +251,7 @@ class PlantFile(Table):
     witnesses: Annotated[list[WitnessTable], Field(max_length=16)] = []
     anchors: AnchorsTable = AnchorsTable()
     timestamps: TimestampsTable | None = None
+    evidence: EvidenceTable = EvidenceTable()
     kits: Annotated[dict[Id, dict[PointName, PointTable]], Field(min_length=1, max_length=64)]
     nodes: Annotated[dict[Id, NodeTable], Field(min_length=1, max_length=512)]
     sections: Annotated[list[SectionTable], Field(min_length=1, max_length=64)]

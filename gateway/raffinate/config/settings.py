@@ -100,6 +100,8 @@ class Config:
     boards: Mapping[str, Mapping[str, object]]
     """node.json members of each node that come from its own table alone."""
     calibration: Mapping[str, Mapping[str, object]]
+    close_hour_utc: int | None = None
+    """Hour at which each day of the log is closed; None: only by command."""
 
     @property
     def folder(self) -> Path:

@@ -26,15 +26,19 @@ POLL_S = 0.1
 T = TypeVar("T")
 
 
-class NoGatewayError(RaffinateError):
+class HandoverError(RaffinateError):
+    """Nothing came of handing a file to the gateway."""
+
+
+class NoGatewayError(HandoverError):
     """Nobody holds the data folder's lock, so that nothing would be answered."""
 
 
-class UnansweredError(RaffinateError):
+class UnansweredError(HandoverError):
     """The file lies in the inbox and was not answered in time."""
 
 
-class RefusedError(RaffinateError):
+class RefusedError(HandoverError):
     """The gateway's answer is no."""
 
 
@@ -53,12 +57,18 @@ def check_running(data: Path) -> None:
 
 
 def hand_over(
-    data: Path, name: str, content: bytes, wait_s: float, sleep: Sleep = time.sleep
+    data: Path,
+    name: str,
+    content: bytes,
+    wait_s: float,
+    sleep: Sleep = time.sleep,
+    *,
+    suffix: str = ".dsse",
 ) -> dict[str, Any]:
     """Put `<name>.dsse` into the inbox and await the answer. Raises RaffinateError."""
     answer = data / "outbox" / f"{name}.json"
     answer.unlink(missing_ok=True)
-    replace_file(data / "inbox" / f"{name}.dsse", content)
+    replace_file(data / "inbox" / f"{name}{suffix}", content)
     said = await_value(lambda: answer.read_bytes() if answer.exists() else None, wait_s, sleep)
     if said is None:
         raise UnansweredError(
