@@ -15,7 +15,7 @@ from raffinate.tlog.cosignature import CosignatureVerifier, parse_witness_key
 from raffinate.tlog.note import EcdsaVerifier, Ed25519Verifier, NoteError, load_p256, parse_vkey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 GAP_S_MAX = 3600
 ANCHOR_LAG_S_MAX = 86_400
@@ -104,6 +104,7 @@ def format_policy(
     serials: Iterable[str],
     gap_s_max: int = GAP_S_MAX,
     anchor_lag_s_max: int = ANCHOR_LAG_S_MAX,
+    witnesses: Sequence[str] = (),
 ) -> str:
     """A commented policy of a site's public document, for an auditor to check and keep."""
     lines = [
@@ -130,12 +131,27 @@ def format_policy(
         "# Serials of machines that must be covered by statements.",
         "serials = [" + ", ".join(f'"{serial}"' for serial in serials) + "]",
         "",
+        *_witness_lines(witnesses),
         "[limits]",
         "# Uncovered time of a node above gap_s_max makes the bundle insufficient.",
         f"gap_s_max = {gap_s_max}",
         f"anchor_lag_s_max = {anchor_lag_s_max}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _witness_lines(keys: Sequence[str]) -> list[str]:
+    if not keys:
+        return []
+    return [
+        "[witnesses]",
+        "# Verifier keys of witnesses you trust; a time counts when quorum of them gave it.",
+        "keys = [",
+        *(f'  "{key}",' for key in keys),
+        "]",
+        f"quorum = {len(keys) // 2 + 1}",
+        "",
+    ]
 
 
 def add_digests(file: str, text: str, digests: Iterable[str]) -> str:
