@@ -42,12 +42,14 @@ def _compile(name: str, own: str, records: dict[str, str]) -> re.Pattern[str]:
     )
 
 
-# By type: its expression, who may sign it, whether it has an actor.
+# What the gateway fills in and a node leaves null, by how the schemas say it.
+_OF_GATEWAY = {"about": " about:About?", "actor": " actor:Actor"}
+# By type: its expression, who may sign it, which of these members it has.
 _KINDS = {
     name: (
         _compile(name, own, {**predicates_node.RECORDS, **book.RECORDS}),
         frozenset(book.SIGNERS[name]),
-        " actor:" in own,
+        tuple(member for member, mark in _OF_GATEWAY.items() if mark in own),
     )
     for book in (predicates_node, predicates_rest)
     for name, own in book.PREDICATES.items()
@@ -112,7 +114,7 @@ def _parse_fast(payload: bytes) -> Statement | None:
     return Statement(kind, value["subject"], body)
 
 
-def _check_signer(body: dict[str, Any], signers: frozenset[str], has_actor: bool) -> bool:
+def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[str, ...]) -> bool:
     role = role_of(body["node"])
     if role not in signers or body["v"] != wire.VERSION:
         return False
@@ -123,4 +125,4 @@ def _check_signer(body: dict[str, Any], signers: frozenset[str], has_actor: bool
         return False
     if (body["timeMs"] is None) != (body["clock"] == "U"):
         return False
-    return not has_actor or (body["actor"] is None) == (role == "node")
+    return all((body[member] is None) == (role == "node") for member in members)

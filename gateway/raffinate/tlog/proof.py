@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from raffinate.tlog.hashing import NodeReader
 
 PROOF_LINES_MAX = 63
+NUMBER_MAX = (1 << 53) - 1
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
@@ -114,6 +115,8 @@ def inclusion_root(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
     """The root that `path` leads to (RFC 9162 2.1.3.2). Raises ProofError."""
     if not 0 <= index < size:
         raise ProofError(f"leaf {index} is not in a tree of {size}")
+    if len(leaf) != HASH_BYTES:
+        raise ProofError(f"a leaf's hash has {HASH_BYTES} bytes")
     result = leaf
     for left, sibling in _climb(index, size - 1, path):
         result = node_hash(sibling, result) if left else node_hash(result, sibling)
@@ -193,11 +196,11 @@ def parse_hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def parse_decimal(text: str) -> int:
-    """A decimal number of ASCII digits without sign or leading zero. Raises ProofError."""
+    """A decimal number of ASCII digits below 2^53, no sign, no leading zero. Raises ProofError."""
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
         raise ProofError(f"not a decimal number: {text[:24]!r}")
-    if len(text) > 19:  # noqa: PLR2004  (2^63 has 19 digits)
-        raise ProofError("a number has at most 19 digits")
+    if len(text) > len(str(NUMBER_MAX)) or int(text) > NUMBER_MAX:
+        raise ProofError(f"a number is at most {NUMBER_MAX}")
     return int(text)
 
 
