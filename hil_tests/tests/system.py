@@ -35,7 +35,7 @@ ORIGIN = f"demo.invalid/raffinate/{SITE}"
 POINTS = ("temp", "flow_aq", "flow_org", "level")
 SERIAL = "DW-MS6-0001"
 COMMAND_S = 120.0
-# What a stage has, and points without slow conversions, so that a node may scan four times a second.
+# What a stage has; and points without slow conversions, so that a node may scan every 250 ms.
 KITS = """
 [kits.mixer-settler]
 ph = { driver = "ezo-ph", unit = "pH", range = [-1.0, 14.0], temp = "temp" }
@@ -91,6 +91,8 @@ class Site:
         self.nodes = {node.id: node for node in nodes}
         self.storage = storage
         self.port = free_port()
+        # more tables of plant.toml, as text
+        self.extra = ""
         self._bundles = 0
         # what stands before a command that must see the gateway's own file systems
         self.wrap: tuple[str, ...] = ()
@@ -188,7 +190,7 @@ class Site:
             for node in self.nodes.values()
             if node.equipment is not None
         ]
-        return "".join(parts)
+        return "".join([*parts, self.extra])
 
     def _licence(self, node: NodeSpec) -> None:
         descriptor = self.folder / "equipment" / f"{node.equipment}.toml"
