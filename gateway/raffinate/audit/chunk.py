@@ -30,6 +30,8 @@ SHAPES_OF_KEY_MAX = 32
 _ROOTS_KEPT = 4096
 # Places of a shape's first values; registers, interval, frames and uses follow.
 _SEQ, _PREV, _BOOT, _UP, _TIME, _SIZE, _ROOT, _REGISTERS = 1, 2, 3, 4, 5, 7, 8, 9
+# Places in its frames and its uses.
+_LAST, _HEAD, _USE = 2, 3, 6
 _PLAIN = ("usage", "heartbeat")
 _VARIABLE = re.compile(
     r"(?P<kind>(?<=:raffinate:)(?:usage|heartbeat)(?=:v1))"
@@ -62,7 +64,7 @@ class Use:
 
 @dataclass(slots=True)
 class Run:
-    """Statements `seq`..`last_seq` of a node's key at `index`..`last_index` (others between).
+    """Statements up to `last_seq` of a node's key at `index`..`last_index` (others between).
 
     `first` is the first, parsed; what is not listed here is the same in all of them, but for
     numbers that only grow. A statement that is no usage or heartbeat is a run of one, with no uses.
@@ -84,6 +86,7 @@ class Run:
     from_ms: int | None = None
     to_ms: int | None = None
     uses: list[Use] = field(default_factory=list)
+    frames_to: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -115,14 +118,15 @@ class Chunk:
 
 
 class Reader:
-    """Checks bundles. `keys` by keyid grow from outside; `root_at(size)` gives roots of the log.
+    """Checks bundles. `root_at(size)` gives roots of the log; keys come by `learn`.
 
     Keys in `single` have each statement as a run of its own.
     """
 
     def __init__(self, root_at: Callable[[int], bytes | None]) -> None:
-        self.keys: dict[str, ec.EllipticCurvePublicKey] = {}
         self.single: frozenset[str] = frozenset()
+        self._keys: dict[str, ec.EllipticCurvePublicKey] = {}
+        self._tails: dict[bytes, str] = {}
         self._root_at = root_at
         self._roots: dict[int, str | None] = {}
         self._shapes: dict[str, list[_Shape]] = {}
@@ -130,8 +134,9 @@ class Reader:
 
     def learn(self, keys: Mapping[str, bytes]) -> None:
         """More keys, SPKI DER by keyid."""
-        for keyid in keys.keys() - self.keys.keys():
-            self.keys[keyid] = dsse.public_key(keys[keyid])
+        for keyid in keys.keys() - self._keys.keys():
+            self._keys[keyid] = dsse.public_key(keys[keyid])
+            self._tails[dsse.statement_tail(keyid)] = keyid
 
     def read(
         self, data: bytes, first: int, width: int, *, signatures: bool = True, join: bool = True
@@ -148,35 +153,45 @@ class Reader:
             return chunk
         leaves = [leaf_hash(entry) for entry in entries]
         chunk.leaves = b"".join(leaves)
-        going: dict[str, tuple[Run, _Shape, Values]] = {}
+        going: dict[str, _Going] = {}
         for index, (entry, leaf) in enumerate(zip(entries, leaves, strict=True), first):
             item = self._judge(index, entry, leaf, signatures, going)
             if item is None:
                 continue
             chunk.items.append(item)
             if isinstance(item, Entry):
-                going.clear()
+                self._settle(going)
                 if item.fault is not None:
                     chunk.bad.append(index)
             elif not join or item.first.keyid in self.single:
                 going.pop(item.first.keyid, None)
+        self._settle(going)
         return chunk
 
     def _judge(
-        self,
-        index: int,
-        entry: bytes,
-        leaf: bytes,
-        signatures: bool,
-        going: dict[str, tuple[Run, _Shape, Values]],
+        self, index: int, entry: bytes, leaf: bytes, signatures: bool, going: dict[str, _Going]
     ) -> Entry | Run | None:
         """The entry's item; None when it was joined to a run in `going`."""
+        parts = dsse.split_statement(entry, self._tails)
+        if parts is None:
+            return self._other(index, entry, leaf, signatures, going)
+        keyid, payload, signature = parts
+        if signatures:
+            try:
+                dsse.verify_statement(payload, signature, self._keys[keyid])
+            except RejectedError as error:
+                return Entry(index, entry, leaf, known=True, fault=str(error))
+        return self._statement(index, entry, leaf, (keyid, payload), going)
+
+    def _other(
+        self, index: int, entry: bytes, leaf: bytes, signatures: bool, going: dict[str, _Going]
+    ) -> Entry | Run | None:
+        """The same for an envelope of another form, of another type, or of no known key."""
         try:
             envelope = dsse.decode_envelope(entry)
         except RejectedError:
             return Entry(index, entry, leaf, known=False, fault=None)
-        keyid = envelope.keyid
-        key = self.keys.get(keyid)
+        key = self._keys.get(envelope.keyid)
         if key is None:
             return Entry(index, entry, leaf, known=False, fault=None)
         if signatures:
@@ -184,48 +199,66 @@ class Reader:
                 dsse.verify(envelope, key)
             except RejectedError as error:
                 return Entry(index, entry, leaf, known=True, fault=str(error))
-        found = None
-        if envelope.payload_type == dsse.STATEMENT and len(envelope.payload) <= PAYLOAD_BYTES_MAX:
-            found = self._match(keyid, envelope.payload)
-            run = going.get(keyid)
-            if found is not None and run is not None and run[1] is found[0]:
-                shape, values = found
-                if self._joins(run[0], run[2], values, index, shape):
-                    shape.join(run[0], values, index, leaf)
-                    going[keyid] = (run[0], shape, values)
-                    return None
-        return self._begin(index, entry, leaf, envelope, found, going)
+        if envelope.payload_type != dsse.STATEMENT:
+            return Entry(index, entry, leaf, known=True, fault=None)
+        return self._statement(index, entry, leaf, (envelope.keyid, envelope.payload), going)
+
+    def _statement(
+        self,
+        index: int,
+        entry: bytes,
+        leaf: bytes,
+        signed: tuple[str, bytes],
+        going: dict[str, _Going],
+    ) -> Entry | Run | None:
+        keyid, payload = signed
+        found = self._match(keyid, payload) if len(payload) <= PAYLOAD_BYTES_MAX else None
+        before = going.get(keyid)
+        if found is not None and before is not None and before.shape is found[0]:
+            size, root = int(found[1][_SIZE]), found[1][_ROOT]
+            if size == before.size:
+                seen = root == before.root
+            else:
+                seen = before.size < size <= index and self._root(size) in (None, root)
+            if seen and before.shape.joins(before, found[1], index, leaf):
+                before.size, before.root = size, root
+                return None
+        return self._begin(index, entry, leaf, signed, found, going)
 
     def _begin(
         self,
         index: int,
         entry: bytes,
         leaf: bytes,
-        envelope: dsse.Envelope,
+        signed: tuple[str, bytes],
         found: tuple[_Shape, Values] | None,
-        going: dict[str, tuple[Run, _Shape, Values]],
+        going: dict[str, _Going],
     ) -> Entry | Run:
         """A new run, or an entry that is none."""
+        keyid, payload = signed
         other = Entry(index, entry, leaf, known=True, fault=None)
-        if envelope.payload_type != dsse.STATEMENT:
-            return other
         try:
-            statement = parse_statement(envelope.payload)
+            statement = parse_statement(payload)
         except RejectedError:
             return other
-        if statement.type not in _PLAIN or statement.keyid != envelope.keyid:
+        if statement.type not in _PLAIN or statement.keyid != keyid:
             return other
-        if found is None:
-            found = self._learn(envelope)
         run = run_of(statement, index, leaf)
         size, root = statement.body["seen"]["size"], statement.body["seen"]["root"]
         if self._root(size) not in (None, root):
             run.seen_wrong = size
+        if keyid in going:
+            going.pop(keyid).settle()
         if found is None:
-            going.pop(envelope.keyid, None)
-        else:
-            going[envelope.keyid] = (run, *found)
+            found = self._learn_shape(keyid, payload)
+        if found is not None:
+            going[keyid] = found[0].begin(run, found[1])
         return run
+
+    def _settle(self, going: dict[str, _Going]) -> None:
+        for one in going.values():
+            one.settle()
+        going.clear()
 
     def _match(self, keyid: str, payload: bytes) -> tuple[_Shape, Values] | None:
         """The shape that the statement has, and its values."""
@@ -238,32 +271,17 @@ class Reader:
                 return shape, match.groups()
         return None
 
-    def _learn(self, envelope: dsse.Envelope) -> tuple[_Shape, Values] | None:
+    def _learn_shape(self, keyid: str, payload: bytes) -> tuple[_Shape, Values] | None:
         """A shape more for a statement that has none; None when there are too many."""
-        shapes = self._shapes.setdefault(envelope.keyid, [])
+        shapes = self._shapes.setdefault(keyid, [])
         if len(shapes) >= SHAPES_OF_KEY_MAX or self._shape_count >= SHAPES_MAX:
             return None
-        text = envelope.payload.decode()
-        if '"timeMs":null' in text:
+        text = payload.decode()
+        if ":null" in text.partition('"equipment":')[0]:
             return None
         self._shape_count += 1
         shapes.insert(0, _Shape(text))
-        return self._match(envelope.keyid, envelope.payload)
-
-    def _joins(self, run: Run, last: Values, values: Values, index: int, shape: _Shape) -> bool:
-        """True when the statement follows the run's last one with nothing to remark."""
-        if (
-            int(values[_SEQ]) != run.last_seq + 1
-            or values[_PREV] != run.head.hex()
-            or values[_BOOT] != last[_BOOT]
-            or int(values[_UP]) < run.last_up_ms
-            or int(values[_TIME]) < (run.last_time_ms or 0)
-        ):
-            return False
-        size = int(values[_SIZE])
-        if size != run.last_seen and not run.last_seen < size <= index:
-            return False
-        return shape.follows(run, last, values) and self._root(size) in (None, values[_ROOT])
+        return self._match(keyid, payload)
 
     def _root(self, size: int) -> str | None:
         if size not in self._roots:
@@ -308,6 +326,39 @@ def run_of(statement: Statement, index: int, leaf: bytes) -> Run:
     return run
 
 
+@dataclass(slots=True)
+class _Going:
+    """A run that may go on, with what its last statement said; `settle` writes that into it."""
+
+    run: Run
+    shape: _Shape
+    seq: int
+    head: str
+    boot: str
+    up_ms: int
+    time_ms: int
+    size: int
+    root: str
+    numbers: list[int]
+    frames: Values
+    uses: Values
+    index: int
+    leaf: bytes
+
+    def settle(self) -> None:
+        """Bring the run up to its last statement."""
+        run, numbers, names = self.run, self.numbers, self.shape.names
+        run.count += self.seq - run.last_seq
+        run.last_index, run.last_seq, run.head = self.index, self.seq, self.leaf
+        run.last_up_ms, run.last_time_ms, run.last_seen = self.up_ms, self.time_ms, self.size
+        run.registers = {
+            name: (numbers[at], numbers[at + 1], numbers[at + 2])
+            for name, at in zip(names, range(0, 3 * len(names), 3), strict=True)
+        }
+        run.to_up_ms, run.to_ms = numbers[-3], numbers[-1]
+        run.frames_to = int(self.frames[_LAST]), self.frames[_HEAD]
+
+
 class _Shape:
     """The text of a key's statement with its numbers, hashes and flags left open.
 
@@ -315,70 +366,82 @@ class _Shape:
     are put in place of others of their kind, and texts have no quotes.
     """
 
-    __slots__ = ("_interval", "_names", "_uses", "_width", "match")
+    __slots__ = ("_frames", "_interval", "_uses", "match", "names")
 
     def __init__(self, text: str) -> None:
         parts, place = [], 0
-        predicate = text.index('"predicateType"')
-        for found in _VARIABLE.finditer(text, predicate):
+        for found in _VARIABLE.finditer(text, text.index('"predicateType"')):
             if text.startswith('"v":', found.start() - 4):
                 continue
             parts += [re.escape(text[place : found.start()]), _EXPRESSIONS[found.lastgroup or ""]]
             place = found.end()
         self.match = re.compile("".join(parts) + re.escape(text[place:]), re.ASCII).fullmatch
-        statement = parse_statement(text.encode())
-        self._names = tuple(item["id"] for item in statement.body["registers"])
-        self._interval = _REGISTERS + 3 * len(self._names)
-        self._uses = self._interval + 4 + (4 if statement.body["frames"] is not None else 0)
-        self._width = 6
+        body = parse_statement(text.encode()).body
+        self.names = tuple(item["id"] for item in body["registers"])
+        self._interval = 3 * len(self.names)
+        self._frames = _REGISTERS + self._interval + 4
+        self._uses = self._frames + 4
 
-    def follows(self, run: Run, last: Values, values: Values) -> bool:
-        """True when interval, registers and machines go on from those of the run."""
-        at = self._interval
+    def begin(self, run: Run, values: Values) -> _Going:
+        """What may go on from a first statement."""
+        return _Going(
+            run,
+            self,
+            run.last_seq,
+            run.head.hex(),
+            values[_BOOT],
+            run.last_up_ms,
+            run.last_time_ms or 0,
+            run.last_seen,
+            values[_ROOT],
+            [int(value) for value in values[_REGISTERS : self._frames]],
+            values[self._frames : self._uses],
+            values[self._uses :],
+            run.index,
+            run.head,
+        )
+
+    def joins(self, last: _Going, values: Values, index: int, leaf: bytes) -> bool:
+        """Join a statement that follows the last one with nothing to remark; True if it did.
+
+        What it has `seen` was looked at before.
+        """
+        up_ms, time_ms = int(values[_UP]), int(values[_TIME])
         if (
-            int(values[at]) != run.to_up_ms
-            or int(values[at + 1]) < run.to_up_ms
-            or int(values[at + 2]) < (run.to_ms or 0)
-            or int(values[at + 3]) < int(values[at + 2])
+            values[_PREV] != last.head
+            or int(values[_SEQ]) != last.seq + 1
+            or values[_BOOT] != last.boot
+            or up_ms < last.up_ms
+            or time_ms < last.time_ms
         ):
             return False
-        place = _REGISTERS
-        for name in self._names:
-            run_ms, starts, volume_ml = run.registers[name]
+        numbers, at = [int(value) for value in values[_REGISTERS : self._frames]], self._interval
+        before, frames = last.numbers, values[self._frames : self._uses]
+        if (
+            numbers[at] != before[at + 1]
+            or numbers[at + 1] < numbers[at]
+            or numbers[at + 2] < before[at + 3]
+            or numbers[at + 3] < numbers[at + 2]
+            or frames[0] != last.frames[0]
+            or int(frames[1]) != int(last.frames[_LAST]) + 1
+        ):
+            return False
+        for one, two in zip(before[:at], numbers, strict=False):
+            if two < one:
+                return False
+        uses = values[self._uses :]
+        for place in range(0, len(uses), _USE):
             if (
-                int(values[place]) < run_ms
-                or int(values[place + 1]) < starts
-                or int(values[place + 2]) < volume_ml
+                uses[place] != last.uses[place]
+                or uses[place + 2] != "0"
+                or uses[place + 4] != last.uses[place + 4]
             ):
                 return False
-            place += 3
-        for place in range(self._uses, len(values), self._width):
-            if (
-                values[place] != last[place]
-                or values[place + 2] != "0"
-                or values[place + 4] != last[place + 4]
-            ):
-                return False
+        for use, place in zip(last.run.uses, range(0, len(uses), _USE), strict=True):
+            use.run_ms += int(uses[place + 1])
+            use.volume_ml += int(uses[place + 3])
+        last.seq += 1
+        last.head, last.leaf, last.index = leaf.hex(), leaf, index
+        last.up_ms, last.time_ms, last.numbers = up_ms, time_ms, numbers
+        last.frames, last.uses = frames, uses
         return True
-
-    def join(self, run: Run, values: Values, index: int, leaf: bytes) -> None:
-        """Add the statement to the run."""
-        run.last_index, run.count, run.head = index, run.count + 1, leaf
-        run.last_seq += 1
-        run.last_up_ms, run.last_time_ms = int(values[_UP]), int(values[_TIME])
-        run.last_seen = int(values[_SIZE])
-        at = self._interval
-        run.to_up_ms, run.to_ms = int(values[at + 1]), int(values[at + 3])
-        place = _REGISTERS
-        for name in self._names:
-            run.registers[name] = (
-                int(values[place]),
-                int(values[place + 1]),
-                int(values[place + 2]),
-            )
-            place += 3
-        place = self._uses
-        for use in run.uses:
-            use.run_ms += int(values[place + 1])
-            use.volume_ml += int(values[place + 3])
-            place += self._width

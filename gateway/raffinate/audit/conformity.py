@@ -8,8 +8,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from raffinate.audit.findings import PASS
-from raffinate.errors import ConfigError
-from raffinate.licence.document import Licence, parse_licence
+from raffinate.errors import ConfigError, RejectedError
+from raffinate.evidence import dsse
+from raffinate.licence.document import LICENCE_BYTES_MAX, Licence, parse_licence
 from raffinate_wire.errors import WireError
 from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
 
@@ -182,9 +183,26 @@ class Conformity:
         name = licence.equipment if licence is not None else equipment
         if licence is None:
             self._result.add("LICENCE-ABSENT", digest, index=index, equipment=name)
-        if digest not in self._policy.licences:
+        if digest not in self._policy.licences and not self._is_signed(digest, data):
             self._result.add("LICENCE-UNAUTHENTICATED", digest, index=index, equipment=name)
         return licence
+
+    def _is_signed(self, digest: str, data: bytes | None) -> bool:
+        """True when an issuer of the policy signed exactly this file."""
+        signed = self._read(f"licences/{digest}.dsse") if self._policy.issuers else None
+        if signed is None or data is None:
+            return False
+        try:
+            envelope = dsse.decode_envelope(signed, 2 * LICENCE_BYTES_MAX)
+            if (envelope.payload_type, envelope.payload) != (dsse.LICENCE, data):
+                return False
+            for spki in self._policy.issuers:
+                if sha256(spki).hexdigest() == envelope.keyid:
+                    dsse.verify(envelope, dsse.public_key(spki))
+                    return True
+        except RejectedError:
+            return False
+        return False
 
     def _check_permit(self, index: int, permit: Permit, licence: Licence, machine: Machine) -> None:
         beyond = [

@@ -76,8 +76,9 @@ class Courses:
         if clock != "S" and clock not in state.clocks:
             state.clocks.add(clock)
             self._add("CLOCK", f"clock state {clock}, first here", run, signer)
-        if run.last_seen > run.index:
-            self._add("SEEN-AHEAD", f"size {run.last_seen} at entry {run.index}", run, signer)
+        if body["seen"]["size"] > run.index:
+            size = body["seen"]["size"]
+            self._add("SEEN-AHEAD", f"size {size} at entry {run.index}", run, signer)
         elif run.seen_wrong is not None:
             self._add("SEEN-MISMATCH", f"another root at size {run.seen_wrong}", run, signer)
         if run.to_up_ms:

@@ -71,7 +71,8 @@ class Origin:
 class Interval:
     """A node's usage or heartbeat; times are null under clock U. `registers` hold at its end.
 
-    In a bundle without frames it may stand for several that go on plainly: `frames` is then None.
+    In a bundle without frames it may stand for several that go on plainly, with sums and whole
+    ranges.
     """
 
     origin: Origin

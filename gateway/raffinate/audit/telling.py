@@ -43,7 +43,7 @@ class Telling:
                     run.to_up_ms,
                     run.from_ms,
                     run.to_ms,
-                    _frames(body["frames"]) if run.count == 1 else None,
+                    _frames(body["frames"], run.frames_to),
                     tuple(self._use(signer.keyid, use) for use in run.uses),
                     {
                         name: facts.Registers(*_total(signer, name, values))
@@ -110,10 +110,13 @@ def _origin(run: Run, owner: Signer, *, late: bool = False) -> facts.Origin:
     return facts.Origin(run.index, owner.name, owner.keyid, run.first.seq, late)
 
 
-def _frames(value: dict[str, Any] | None) -> facts.FrameRange | None:
+def _frames(
+    value: dict[str, Any] | None, to: tuple[int, str] | None = None
+) -> facts.FrameRange | None:
     if value is None:
         return None
-    return facts.FrameRange(value["boot"], value["first"], value["last"], value["head"])
+    last, head = to or (value["last"], value["head"])
+    return facts.FrameRange(value["boot"], value["first"], last, head)
 
 
 def _total(signer: Signer, name: str, values: tuple[int, int, int]) -> tuple[int, int, int]:

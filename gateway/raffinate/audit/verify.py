@@ -375,7 +375,7 @@ class _Verification:
         reader = Reader(self._root_at(self._result.size))
         keyid = run.first.keyid
         assert self._checker is not None  # noqa: S101 - runs come from it alone
-        reader.keys[keyid] = self._checker.roster.signers[keyid].public
+        reader.learn({keyid: self._checker.roster.signers[keyid].spki})
         chunk = reader.read(data, first, width, signatures=False, join=False)
         return [
             item
