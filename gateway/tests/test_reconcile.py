@@ -262,7 +262,10 @@ def test_the_command_says_what_differs_in_words_and_json(tmp_path):
     command = ["audit", "reconcile", "--plant", plant_file]
     outcome = run(main, command)
     assert outcome.exit_code == 3, outcome.output
-    assert "300 samples of 100 frames, 100 of them not covered" in outcome.output
+    assert (
+        "300 samples of 100 frames\nof them without a statement: 100, and 0 newest"
+        in outcome.output
+    )
     assert "0 edited, 0 missing, 0 added" in outcome.output
 
     def edit(columns):

@@ -61,6 +61,7 @@ class Outcome:
     limit: int
     frames: int = 0
     samples: int = 0
+    provisional_frames: int = 0
     unattested_frames: int = 0
     totals: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
@@ -74,7 +75,7 @@ class Outcome:
             self.differences.append(difference)
 
     def exit_status(self) -> int:
-        """4 with a difference, 3 where a frame is not attested, 0 otherwise."""
+        """4 with a difference, 3 where a frame is not attested and not the newest, 0 otherwise."""
         if self.totals:
             return EXIT_DIFFERENT
         return EXIT_UNATTESTED if self.unattested_frames else EXIT_SAME
@@ -101,6 +102,11 @@ class _Boot:
     boot: int
     paths: list[Path] = field(default_factory=list)
     attested: list[tuple[int, int]] = field(default_factory=list)
+    last: int = -1
+
+    def is_provisional(self, seq: int) -> bool:
+        """Whether the frame is newer than what the boot's statements cover."""
+        return 0 <= self.last < seq
 
     def has(self, seq: int) -> bool:
         """Whether a statement covers this frame, and it is the one that was signed."""
@@ -194,6 +200,7 @@ class Reconciliation:
     def _survey(self, boot: _Boot, heads: dict[int, str]) -> None:
         """Find a boot's stretches of growing times, and what is bound to a signed head."""
         paths = tuple(boot.paths)
+        boot.last = max(heads, default=-1)
         begin: tuple[int, int, int] | None = None
         count = first_ms = last_ms = 0
         link, run_first, expected = b"", 0, -1
@@ -288,7 +295,9 @@ class _Cursor:
         attested = self._boot.has(frame.seq)
         if within[0] is frame.scans[0]:
             outcome.frames += 1
-            outcome.unattested_frames += not attested
+            provisional = not attested and self._boot.is_provisional(frame.seq)
+            outcome.provisional_frames += provisional
+            outcome.unattested_frames += not attested and not provisional
         identity = (frame.node, frame.key, frame.boot, frame.seq)
         for scan in within:
             for name, value, quality in scan.values:

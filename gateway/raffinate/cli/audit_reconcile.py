@@ -74,8 +74,8 @@ def reconcile(
     Names each sample that was edited, is missing, or was added, with the frame it should come
     from. Samples not yet written by the running gateway are left out. It does not check the log
     itself: `raffinate audit verify` does. Exit status: 0 all is as the boards wrote it, 3 the same,
-    but some frames are covered by no statement, 4 differences, 2 a wrong configuration, 1 any
-    other error.
+    but some frames (besides the newest) are not what a statement covers, 4 differences, 2 a wrong
+    configuration, 1 any other error.
     """
     config = load_config(plant)
     from_ms, to_ms = parse_time_ms("--from", start), parse_time_ms("--to", end)
@@ -169,6 +169,7 @@ def _as_json(found: Outcome) -> dict[str, Any]:
         "fromMs": found.from_ms,
         "toMs": found.to_ms,
         "frames": found.frames,
+        "provisionalFrames": found.provisional_frames,
         "unattestedFrames": found.unattested_frames,
         "samples": found.samples,
         "totals": {kind: found.totals[kind] for kind in ("edited", "missing", "added", "broken")},
@@ -193,12 +194,13 @@ def _as_json(found: Outcome) -> dict[str, Any]:
 
 
 def _as_text(found: Outcome) -> str:
+    span = f"{_time(found.from_ms)} to {_time(found.to_ms)}"
     lines = [
+        f"{found.store} from {span}: {found.samples} samples of {found.frames} frames",
         (
-            f"{found.store} from {_time(found.from_ms)} to {_time(found.to_ms)}: {found.samples} "
-            f"samples of {found.frames} frames, {found.unattested_frames} of them not covered by a "
-            "statement"
-        )
+            f"of them without a statement: {found.unattested_frames}, and "
+            f"{found.provisional_frames} newest without one yet"
+        ),
     ]
     lines += [_line(one) for one in found.differences]
     left = found.totals.total() - len(found.differences)
