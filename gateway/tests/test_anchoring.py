@@ -4,21 +4,25 @@ import subprocess
 import threading
 import time
 from base64 import b64encode
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509 import load_pem_x509_certificates
 
 from evidence_site import enrolled_site
 from raffinate.anchors import open_askers, open_published
 from raffinate.anchors.askers import BACKOFF_S_MAX, Asker
 from raffinate.anchors.fetch import Poster
 from raffinate.anchors.sources import ContradictionError, RetryError, TimestampSource, WitnessSource
+from raffinate.audit.timestamp import read_timestamp
 from raffinate.config import Anchors, Timestamps, Witness
+from raffinate.errors import StorageFullError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
+from raffinate.evidence.store import Store
 from raffinate.keys import load_public
 from raffinate.tlog.cosignature import CosignatureSigner, format_signatures
 from raffinate.tlog.note import parse_note
@@ -398,6 +402,38 @@ def test_a_timestamp_is_verified_logged_and_verifies_with_openssl_alone(site, au
         check=False,
     )
     assert "Verification: OK" in done.stdout, done.stderr
+
+
+def test_the_verifier_reads_the_time_that_was_logged(site, authority):
+    folder, ca = authority
+    with TimestampServer(folder) as server:
+        word = TimestampSource(Timestamps(server.url, ca, 60)).ask(published(site), 0, site.now_ms)
+    trusted = load_pem_x509_certificates(ca.read_bytes())
+    assert read_timestamp(word.token, word.checkpoint, trusted) == word.anchor_ms
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not-persisted", "but-persisted"])
+def test_a_commit_that_fails_loses_no_word_and_logs_none_twice(site, witness, after, monkeypatch):
+    by_hand = ByHand(site, witness.source())
+    by_hand.step()
+    real = Store.transaction
+
+    @contextmanager
+    def failing(store):
+        if after:
+            with real(store):
+                yield
+        raise StorageFullError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "transaction", failing)
+        with pytest.raises((StorageFullError, RuntimeError)):
+            site.tick()
+    for _ in range(3):
+        by_hand.round(10_000)
+    assert len(statements(site, "time-anchor")) == 1
+    assert len(witness.asked) == 1
+    assert state(site)["logged_size"] == state(site)["size"] == 3
 
 
 @pytest.mark.parametrize("spoil", [lambda _: b"", lambda data: data[:-1], lambda data: data + b"0"])

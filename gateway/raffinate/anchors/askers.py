@@ -64,7 +64,8 @@ class Asker:
     def stop(self) -> None:
         """End; an exchange under way is left to its time limit."""
         self._stop.set()
-        self._thread.join(STOP_S_MAX)
+        if self._thread.ident is not None:
+            self._thread.join(STOP_S_MAX)
 
     def step(self) -> float | None:
         """Ask once if something is wanted; seconds until the next step, None for never."""
@@ -86,7 +87,10 @@ class Asker:
             return self._pause_s()
         self._failures = 0
         self._known = word.size
-        self.state = SourceState("ok", source.remark())
+        remark = source.remark()
+        if remark is not None and remark != self.state.problem:
+            log.warning("%s: %s", source.name, remark)
+        self.state = SourceState("ok", remark)
         self._give(word)
         return source.interval_s
 
