@@ -10,21 +10,26 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pytest
+
 from raffinate_rig.plugin import requires_tool
 
+GO_MINOR_MIN = 24
 SOURCE = Path(__file__).parent / "interop"
 
 
 @cache
 def interop():
     """The checker's path; skips where there is no Go."""
+    go = requires_tool("go")
+    version = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True)
+    if int(version.stdout.removeprefix("go1.").split(".")[0]) < GO_MINOR_MIN:
+        pytest.skip(f"{go} is {version.stdout.strip()}, too old: `make peers` fetches a newer one")
     folder = mkdtemp(prefix="raffinate-interop-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     target = Path(folder) / "interop"
     environment = {**os.environ, "GOFLAGS": "-modcacherw -mod=readonly"}
-    subprocess.run(
-        [requires_tool("go"), "build", "-o", target, "."], cwd=SOURCE, env=environment, check=True
-    )
+    subprocess.run([go, "build", "-o", target, "."], cwd=SOURCE, env=environment, check=True)
     return target
 
 
