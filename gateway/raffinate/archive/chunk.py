@@ -77,6 +77,18 @@ def split_block(block: bytes, first: int, after: int) -> Iterator[RawFrame]:
         at += length
 
 
+def join_blocks(blocks: Sequence[bytes]) -> bytes:
+    """One block of the frames of several, in their order."""
+    heads, parts = [], []
+    for block in blocks:
+        raw = zstandard.ZstdDecompressor().decompress(block, max_output_size=BLOCK_BYTES_MAX)
+        at = raw.index(b"\n")
+        heads += orjson.loads(raw[:at])
+        parts.append(raw[at + 1 :])
+    whole = b"".join([orjson.dumps(heads), b"\n", *parts])
+    return zstandard.ZstdCompressor(level=LEVEL).compress(whole)
+
+
 def with_times(frame: Frame, estimate_ms: int | None, steps: int | Sequence[int] = 0) -> Frame:
     """The frame with its steps, and under clock U with the times that follow from the estimate.
 
