@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raffinate.tlog.hashing import range_hash
-from raffinate.tlog.tiles import TileError, TileReader
+from raffinate.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, TileError, TileReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,13 @@ def root_reader(source: Source, size: int) -> Callable[[int], bytes | None]:
     reader = TileReader(lambda path: source.read(f"log/{path}"), size)
     kept: dict[int, bytes | None] = {}
 
+    def node(level: int, index: int) -> bytes:
+        tile_level, inner = divmod(level, TILE_HEIGHT)
+        tile, offset = divmod(index, TILE_WIDTH >> inner)
+        subtree = reader.subtree(tile_level, tile)
+        reader.keep(tile_level, tile, subtree)  # partial ones too: this log does not grow
+        return subtree.levels[inner][offset]
+
     def root_at(at: int) -> bytes | None:
         if at > size:
             return None
@@ -27,7 +34,7 @@ def root_reader(source: Source, size: int) -> Callable[[int], bytes | None]:
             if len(kept) > _ROOTS_KEPT:
                 kept.clear()
             try:
-                kept[at] = range_hash(reader.node, 0, at)
+                kept[at] = range_hash(node, 0, at)
             except (KeyError, TileError):
                 kept[at] = None
         return kept[at]
