@@ -17,7 +17,10 @@ from raffinate.anchors import open_askers, open_published
 from raffinate.anchors.askers import BACKOFF_S_MAX, Asker
 from raffinate.anchors.fetch import Poster
 from raffinate.anchors.sources import ContradictionError, RetryError, TimestampSource, WitnessSource
+from raffinate.audit.bundle import export
+from raffinate.audit.source import open_source
 from raffinate.audit.timestamp import read_timestamp
+from raffinate.audit.verify import verify
 from raffinate.config import Anchors, Timestamps, Witness
 from raffinate.errors import StorageFullError
 from raffinate.evidence import dsse
@@ -272,11 +275,37 @@ def test_a_cosignature_by_another_key_or_over_another_head_is_not_taken(site, wi
 
 def test_409_with_a_size_leads_to_a_proof_from_there(site, witness):
     say(site)
-    log = published(site)
-    witness.source().ask(log, 0, site.now_ms)
+    witness.source().ask(published(site), 0, site.now_ms)
     say(site)
-    assert witness.source().ask(log, 0, site.now_ms).size == site.service.log_size()
+    assert witness.source().ask(published(site), 0, site.now_ms).size == site.service.log_size()
     assert [data.split(b"\n", 1)[0] for data in witness.asked] == [b"old 0", b"old 0", b"old 4"]
+
+
+def test_witnesses_of_one_round_are_asked_about_the_same_head(site, witness):
+    log = published(site)
+    first = witness.source().ask(log, 0, site.now_ms)
+    say(site)
+    assert witness.source().ask(log, 0, site.now_ms).size == first.size
+    assert witness.source().ask(log, first.size, site.now_ms).size == site.service.log_size()
+
+
+def test_a_bundle_ends_at_the_newest_cosigned_head_if_that_is_not_old(site, witness, tmp_path):
+    by_hand = ByHand(site, witness.source())
+    say(site)
+    by_hand.round()
+    say(site)
+    size = export(site.keys, site.data, [], tmp_path / "new", now_ms=site.now_ms).size
+    assert size == state(site)["size"] == 4
+    note = parse_note((tmp_path / "new" / "log" / "checkpoint").read_bytes())
+    assert len(note.signatures) == 3
+    assert witness.folder.verifier.time_s(note) > 0
+    result = verify(open_source(tmp_path / "new"), None)
+    assert {finding.code for finding in result.findings} & {"TILE", "ROOT", "FILE-MISSING"} == set()
+
+    site.now_ms += 3_600_000
+    say(site)
+    size = export(site.keys, site.data, [], tmp_path / "late", now_ms=site.now_ms).size
+    assert size == site.service.log_size() == 7
 
 
 def test_a_witness_that_forgot_is_told_and_catches_up(site, witness):

@@ -5,6 +5,7 @@ Safe beside a writing gateway: tiles never change, and one that became full is c
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,24 @@ def open_published(keys: Path, data: Path) -> PublishedLog:
 
 
 class PublishedLog:
-    """`<data>/log` under its origin and keys."""
+    """`<data>/log` under its origin and keys. Any thread may ask."""
 
     def __init__(self, folder: Path, origin: str, verifiers: Sequence[Verifier]) -> None:
         self._folder = Folder(folder)
         self._verifiers = tuple(verifiers)
+        self._lock = threading.Lock()
+        self._round: tuple[Head, float] | None = None
         self.origin = origin
+
+    def round_head(self, now_s: float, round_s: float) -> Head:
+        """The head that all witnesses are asked about for `round_s`; `now_s` is monotonic.
+
+        So that a quorum of them cosigns one and the same head. Raises RaffinateError.
+        """
+        with self._lock:
+            if self._round is None or now_s - self._round[1] >= round_s:
+                self._round = self.head(), now_s
+            return self._round[0]
 
     def head(self) -> Head:
         """The published head. Raises RaffinateError."""

@@ -21,8 +21,11 @@ from raffinate.audit.export_frames import Exported, FrameExport
 from raffinate.audit.verify import CHECKPOINT, MANIFEST, PUBLIC
 from raffinate.errors import RaffinateError
 from raffinate.evidence import dsse
+from raffinate.evidence.anchoring import COSIGNATURE
 from raffinate.keys import load_gateway_keys, load_public
 from raffinate.tlog.checkpoint import open_checkpoint
+from raffinate.tlog.cosignature import format_signatures
+from raffinate.tlog.note import parse_note
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.tiles import bundles_of, entries_path, tile_path, tiles_of
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from raffinate.keys import GatewayKeys
 
+COSIGNED_AGE_MS_MAX = 15 * 60 * 1000
 _README = """This is an audit bundle of Raffinate: a transparency log (C2SP tlog-tiles, in log/) of
 signed statements about licensed equipment, and the documents that they name by SHA-256.
 
@@ -95,7 +99,7 @@ def export(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         part.mkdir(parents=True)
-        size = _copy_log(data / "log", part, gateway, progress)
+        size = _copy_log(data, part, gateway, progress)
         _write_documents(data, descriptors, part)
         written = None
         if frames is not None:
@@ -140,10 +144,10 @@ def _write_manifest(part: Path, gateway: GatewayKeys, period: Period) -> None:
 
 
 def _copy_log(
-    log: Path, part: Path, gateway: GatewayKeys, progress: Callable[[int, int], None] | None
+    data: Path, part: Path, gateway: GatewayKeys, progress: Callable[[int, int], None] | None
 ) -> int:
-    folder = Folder(log)
-    note = folder.read("checkpoint")
+    folder = Folder(data / "log")
+    note = _cosigned(data) or folder.read("checkpoint")
     verifiers = [signer.verifier for signer in gateway.log]
     size = open_checkpoint(note, gateway.origin, verifiers).size
     paths = [entries_path(index, width) for index, width in bundles_of(size)]
@@ -154,6 +158,29 @@ def _copy_log(
             progress(number + 1, len(paths))
     _write(part / CHECKPOINT, note)
     return size
+
+
+def _cosigned(data: Path) -> bytes | None:
+    """The newest cosigned checkpoint with all its cosignatures, unless much was logged since.
+
+    So a bundle does not end in entries that no witness has seen only because they are the newest.
+    """
+    with _database(data) as connection:
+        try:
+            newest = connection.execute("SELECT time_ms FROM log_head").fetchone()
+            rows = connection.execute(
+                "SELECT asked_ms, data FROM anchors WHERE kind = ? ORDER BY size DESC",
+                (COSIGNATURE,),
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return None  # no gateway that knows witnesses has run on it
+    if not rows or newest is None or newest[0] - rows[0][0] > COSIGNED_AGE_MS_MAX:
+        return None
+    notes = [parse_note(row[1]) for row in rows]
+    text, lines = notes[0].text, list(notes[0].signatures)
+    for note in notes[1:]:
+        lines += [line for line in note.signatures if note.text == text and line not in lines]
+    return text + b"\n" + format_signatures(lines)
 
 
 def _read(folder: Folder, path: str) -> bytes:
@@ -184,12 +211,18 @@ def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> Non
 
 @contextmanager
 def _documents(data: Path) -> Iterator[sqlite3.Cursor]:
+    with _database(data) as connection:
+        yield connection.execute("SELECT sha256, kind, name, data FROM documents")
+
+
+@contextmanager
+def _database(data: Path) -> Iterator[sqlite3.Connection]:
     path = data / "evidence.sqlite"
     if not path.exists():
         raise RaffinateError(f"{path} is missing; name the gateway's data folder")
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
-        yield connection.execute("SELECT sha256, kind, name, data FROM documents")
+        yield connection
     finally:
         connection.close()
 
