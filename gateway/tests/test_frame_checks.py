@@ -160,6 +160,18 @@ def test_a_new_boot_and_frames_under_an_unknown_clock_are_no_finding(record):
     assert codes(record.check()) == {}
 
 
+def test_boots_whose_statements_come_by_turns_are_each_read_once(record):
+    first = len(record.facts)
+    record.framing.restart()
+    record.facts.append(record.booted())
+    record.run(5)
+    early, late = record.facts[1:first], record.facts[first + 1 :]
+    record.facts[1:] = [fact for pair in zip(early, late, strict=True) for fact in pair]
+    assert codes(record.check()) == {}
+    del record.lines[2, 99], record.lines[1, 130]
+    assert codes(record.check()) == {"FRAME-MISSING": 2}
+
+
 def test_a_missing_frame_is_named_with_its_statement(record):
     for seq in (70, 71, 72):
         del record.lines[1, seq]

@@ -70,6 +70,7 @@ class _Key:
     after_gap: dict[tuple[int, int], str] = field(default_factory=dict)
     wanted: bool = False
     newest: tuple[int, int] = (-1, -1)
+    reading: int = -1
 
 
 class FrameChecker:
@@ -189,9 +190,10 @@ class FrameChecker:
 
     def _walk(self, key: _Key, interval: Interval, span: FrameRange, link: bytes | None) -> _Walk:
         """Let the interval's frames pass."""
-        for boot, reader in key.boots.items():
-            if boot != span.boot:
+        if key.reading != span.boot:
+            for reader in key.boots.values():
                 reader.rest()
+            key.reading = span.boot
         gauge = None if self._watcher is None else self._watcher.gauge(interval)
         walk = _Walk(span, link)
         reading = key.boots.get(span.boot)
@@ -377,8 +379,7 @@ class _Reader:
 
     def rest(self) -> None:
         """Another boot's turn: keep nothing in memory but the place."""
-        if self._ahead is None:
-            self._lines = None
+        self._lines = None
 
     def _next(self) -> FrameLine | None:
         while self._file < len(self._paths):
