@@ -6,9 +6,9 @@ fails its outcome is unknown, so everything is loaded again by the path that a s
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
@@ -86,7 +86,8 @@ class EvidenceService:
         self._data = data
         self._office = office
         self._store = Store(data / "evidence.sqlite")
-        self._anchoring = Anchoring(self._store.connection)
+        with self._store.transaction():
+            self._anchoring = Anchoring(self._store.connection)
         self._verifier = Verifier()
         self._enrolled: list[tuple[str, str]] = []
         self._status: dict[str, Status] = {}
@@ -154,9 +155,10 @@ class EvidenceService:
     ) -> None:
         work = self._work()
         try:
-            for message in part:
-                fit = next(fits)
-                self._intake.take(message, looked.popleft(), fit is True, work)
+            with _uncollected():
+                for message in part:
+                    fit = next(fits)
+                    self._intake.take(message, looked.popleft(), fit is True, work)
         except BaseException:
             self._stale = True
             raise
@@ -373,7 +375,7 @@ class EvidenceService:
         """Empty retained messages in the place of permits whose key was ended just now."""
         ended = {key.keyid for key in work.keys.values() if key.revoked and key.role == "node"}
         found = [permit for permit in self._permits.values() if permit.keyid in ended]
-        return [replace(self._permit_message(permit), payload=b"") for permit in found]
+        return [self._permit_message(permit)._replace(payload=b"") for permit in found]
 
     def _log_licences(self, work: Work) -> list[str]:
         """State every licence version that the log does not have yet; their digests."""
@@ -441,12 +443,18 @@ class EvidenceService:
         size, given, found = maker.size, self._given, []
         for key, seq, index in wanted:
             keyid = key.keyid
-            if keyid not in given:
-                given[keyid] = min(self._seen(key), size)
-            data = maker.receipt(keyid, seq, index, given[keyid])
-            given[keyid] = size
-            self._recent.setdefault(keyid, deque(maxlen=RECENT_RECEIPTS_MAX)).append((seq, index))
-            found.append(Outgoing(self._receipt_topics[key.name], data))
+            old = given.get(keyid)
+            if old is None:
+                old = min(self._seen(key), size)
+            if old != size:
+                given[keyid] = size
+            found.append(
+                Outgoing(self._receipt_topics[key.name], maker.receipt(keyid, seq, index, old))
+            )
+            recent = self._recent.get(keyid)
+            if recent is None:
+                recent = self._recent[keyid] = deque(maxlen=RECENT_RECEIPTS_MAX)
+            recent.append((seq, index))
         return found
 
     def _receipts_again(self, key: Key, seen_size: int) -> list[Outgoing]:
@@ -521,3 +529,15 @@ class EvidenceService:
             self._anchoring.view(self._now_ms),
             self._now_ms,
         )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing that a batch makes has cycles; looking for them costs a twentieth of its time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -7,6 +7,7 @@ here is read again by `raffinate_wire` for its reason.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from raffinate.errors import RejectedError
@@ -19,6 +20,8 @@ from raffinate_wire.ids import RESERVED_NODES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Match = Callable[[str], re.Match[str] | None]
+
 loads: Callable[[str], Any]
 try:  # what is read was matched before, so that both readers give the same
     from orjson import loads
@@ -26,34 +29,44 @@ except ImportError:  # the verifier alone is installed
     from json import loads
 
 _OF_BOARD = ("boot", "upMs", "clock", "unreceipted", "seen", "registers", "calibration")
-_OF_NODE = (*_OF_BOARD, "firmware", "config")
+_of_node = itemgetter(*_OF_BOARD, "firmware", "config")
 _PREDICATE_TYPE = f'],"predicateType":"{wire.TYPE_PREFIX}'
 _SUBJECT = schema.pattern("name:text digest:Digest", {"Digest": "sha256:digest"})
 
 
-def _compile(name: str, own: str, records: dict[str, str]) -> re.Pattern[str]:
+def _compile(name: str, own: str, records: dict[str, str]) -> tuple[Match, Match]:
+    """What matches the whole text, and what matches it from the seq on."""
     subject = rf"{_SUBJECT}(?:,{_SUBJECT}){{0,{wire.SUBJECTS_MAX - 1}}}"
     kind = re.escape(f"{wire.TYPE_PREFIX}{name}{wire.TYPE_SUFFIX}")
-    body = schema.pattern(f"{predicates_node.COMMON} {own}", records)
-    return re.compile(
+    members = f"{predicates_node.COMMON} {own}"
+    body = schema.pattern(members, records)
+    whole = re.compile(
         rf'\{{"_type":"{re.escape(wire.STATEMENT_TYPE)}","subject":\[{subject}\],'
         rf'"predicateType":"{kind}","predicate":{body}\}}',
         re.ASCII,
     )
+    tail = schema.pattern(members[members.index(" seq:") :], records)
+    return whole.fullmatch, re.compile(tail + r"\}", re.ASCII).fullmatch
 
 
 # What the gateway fills in and a node leaves null, by how the schemas say it.
 _OF_GATEWAY = {"about": " about:About?", "actor": " actor:Actor"}
-# By type: its expression, who may sign it, which of these members it has.
+# By type: its two expressions, who may sign it, which of these members it has.
 _KINDS = {
     name: (
-        _compile(name, own, {**predicates_node.RECORDS, **book.RECORDS}),
+        *_compile(name, own, {**predicates_node.RECORDS, **book.RECORDS}),
         frozenset(book.SIGNERS[name]),
         tuple(member for member, mark in _OF_GATEWAY.items() if mark in own),
     )
     for book in (predicates_node, predicates_rest)
     for name, own in book.PREDICATES.items()
 }
+# No quote can stand inside a string, so what is before the first of these is a statement's head.
+_SEQ = b',"seq":'
+_BEGIN = ("v", "log", "site", "node", "keyid")
+_HEADS: dict[bytes, tuple[str, list[dict[str, Any]], dict[str, Any]]] = {}
+_HEADS_KEPT = 1024
+_HEAD_BYTES_KEPT = 2048
 
 
 class Statement:
@@ -102,16 +115,37 @@ def role_of(node: str) -> str:
 def _parse_fast(payload: bytes) -> Statement | None:
     if len(payload) > wire.PAYLOAD_BYTES_MAX or not payload.isascii():
         return None
+    head, mark, rest = payload.partition(_SEQ)
+    known = _HEADS.get(head)
+    if known is None:
+        return _parse_new(payload, head)
+    kind, subject, begin = known
+    tail = '{"seq":' + rest.decode()
+    _, match, signers, members = _KINDS[kind]
+    if not mark or match(tail) is None:
+        return None
+    body = {**begin, **loads(tail[:-1])}
+    if not _check_signer(body, signers, members):
+        return None
+    return Statement(kind, subject, body)
+
+
+def _parse_new(payload: bytes, head: bytes) -> Statement | None:
+    """Read all of a statement; what its signer repeats in each is remembered."""
     text = payload.decode()
     kind = text.partition(_PREDICATE_TYPE)[2].partition(wire.TYPE_SUFFIX)[0]
     known = _KINDS.get(kind)
-    if known is None or known[0].fullmatch(text) is None:
+    if known is None or known[0](text) is None:
         return None
     value = loads(text)
-    body = value["predicate"]
-    if not _check_signer(body, known[1], known[2]):
+    body, subject = value["predicate"], value["subject"]
+    if not _check_signer(body, known[2], known[3]):
         return None
-    return Statement(kind, value["subject"], body)
+    if len(head) <= _HEAD_BYTES_KEPT:
+        if len(_HEADS) >= _HEADS_KEPT:
+            _HEADS.clear()
+        _HEADS[head] = kind, subject, {name: body[name] for name in _BEGIN}
+    return Statement(kind, subject, body)
 
 
 def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[str, ...]) -> bool:
@@ -119,7 +153,7 @@ def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[
     if role not in signers or body["v"] != wire.VERSION:
         return False
     if role == "node":
-        if any(body[name] is None for name in _OF_NODE):
+        if None in _of_node(body):
             return False
     elif any(body[name] is not None for name in _OF_BOARD):
         return False

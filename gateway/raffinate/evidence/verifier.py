@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     _Sent = tuple["_Process | None", int, Sequence[Item | None]]
 
 BATCH_MIN = 64
-CHUNK = 48
+CHUNK = 96
 CHUNKS_AHEAD = 20  # a process: what it has to do while this one commits
 PROCESSES_MAX = 4
 KEYS_KEPT = 1024

@@ -60,16 +60,19 @@ class InclusionProver:
 
     def lines(self, index: int) -> bytes:
         """`path` as base64 lines; what neighbours share is made once."""
-        place = self._peak(index)
-        return self._climb(0, index, self._peaks[place][0], place)
+        if index ^ 1 >= self.size:
+            return self._climb(0, index, 0, self._peak(index))
+        above = self._text.get((1, index >> 1))
+        if above is None:
+            place = self._peak(index)
+            above = self._climb(1, index >> 1, self._peaks[place][0], place)
+        return b2a_base64(self._read(0, index ^ 1)) + above
 
     def _peak(self, index: int) -> int:
+        """Which peak is above a leaf: that of the highest bit in which index and size differ."""
         if not 0 <= index < self.size:
             raise ProofError(f"leaf {index} is not in a tree of {self.size}")
-        for place, (height, position) in enumerate(self._peaks):
-            if index < (position + 1) << height:
-                return place
-        raise AssertionError("the peaks cover the tree")
+        return (self.size >> (index ^ self.size).bit_length()).bit_count()
 
     def _above(self, place: int) -> list[bytes]:
         right = self._right[place]
