@@ -16,9 +16,11 @@ from frame_site import FramingNode, archive_frames, open_archive
 from node_simulator import SimulatedNode
 from raffinate.audit.bundle import Frames, export
 from raffinate.audit.export_frames import read_ranges
+from raffinate.audit.framefile import pack_lines, read_lines
 from raffinate.audit.reconcile import Reconciliation
 from raffinate.cli.main import main
 from raffinate.config import Influx
+from raffinate.errors import RaffinateError
 from raffinate.ingest.validate import FrameReader
 from raffinate.series.codec import decode, encode
 from raffinate.series.embedded import EmbeddedSeries
@@ -243,6 +245,24 @@ def test_a_changed_frame_is_not_attested(made):
     assert outcome.unattested_frames == outcome.frames == 480
     assert outcome.totals == {}
     assert outcome.exit_status() == 3
+
+
+def test_a_bundle_that_is_none_is_an_error_with_words(made):
+    bundle = made.folder / "bad"
+    done = export(made.site.keys, made.site.data, [], bundle, now_ms=0, frames=Frames())
+    (path, *_) = sorted((bundle / "frames").rglob("*.gz"))
+    good = path.read_bytes()
+    (line, *_) = read_lines(good)
+    path.write_bytes(pack_lines([line.data.replace(b'"n":"up"', b'"n":"UP"') + b"\t17\n"]))
+    with pytest.raises(RaffinateError, match="verify the bundle"):
+        Reconciliation(bundle, [], FrameReader().read)
+    path.write_bytes(good[:-5])
+    with pytest.raises(RaffinateError, match="cut short; verify the bundle"):
+        Reconciliation(bundle, [], FrameReader().read)
+    (entries,) = (bundle / "log" / "tile" / "entries").rglob("*.p/*")
+    entries.write_bytes(b"\x00\x02{}" * done.size)
+    with pytest.raises(RaffinateError, match="cannot be read"):
+        list(read_ranges(bundle, done.size))
 
 
 def test_the_command_says_what_differs_in_words_and_json(tmp_path):

@@ -255,16 +255,19 @@ def _write_chunk(file: Any, chunk: bytes) -> None:
 def read_ranges(bundle: Path, size: int) -> Iterator[tuple[str, int, int, int, str]]:
     """(key, boot, first, last, head) of what statements in the bundle's log say of frames.
 
-    Neither log nor signatures are checked: that is `raffinate audit verify`.
+    Neither log nor signatures are checked: that is `raffinate audit verify`. Raises RaffinateError.
     """
-    for number, width in bundles_of(size):
-        data = (bundle / "log" / entries_path(number, width)).read_bytes()
-        for entry in decode_bundle(data, width):
-            envelope = orjson.loads(entry)
-            if envelope["payloadType"] != "application/vnd.in-toto+json":
-                continue
-            body = orjson.loads(b64decode(envelope["payload"]))["predicate"]
-            frames = body.get("frames")
-            if frames is not None and "interval" in body:
-                key = body["keyid"][:16]
-                yield key, frames["boot"], frames["first"], frames["last"], frames["head"]
+    try:
+        for number, width in bundles_of(size):
+            data = (bundle / "log" / entries_path(number, width)).read_bytes()
+            for entry in decode_bundle(data, width):
+                envelope = orjson.loads(entry)
+                if envelope["payloadType"] != "application/vnd.in-toto+json":
+                    continue
+                body = orjson.loads(b64decode(envelope["payload"]))["predicate"]
+                frames = body.get("frames")
+                if frames is not None and "interval" in body:
+                    key = body["keyid"][:16]
+                    yield key, frames["boot"], frames["first"], frames["last"], frames["head"]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise RaffinateError(f"the log in {bundle} cannot be read: {error}; verify it") from error

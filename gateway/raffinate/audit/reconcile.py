@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from raffinate.archive.chunk import with_times
 from raffinate.audit.framefile import FrameFileError, parse_path, read_lines
-from raffinate.errors import RaffinateError
+from raffinate.errors import RaffinateError, RejectedError
 from raffinate.series.stored import NS_PER_MS, Broken, Row
 
 if TYPE_CHECKING:
@@ -186,9 +186,14 @@ class Reconciliation:
         return outcome
 
     def decode(self, line: FrameLine) -> Frame:
-        """A frame with its scans' times and steps."""
+        """A frame with its scans' times and steps. Raises RaffinateError."""
         steps = line.steps[0] if len(line.steps) == 1 else line.steps
-        return with_times(self._read(line.data), line.estimate_ms, steps)
+        try:
+            return with_times(self._read(line.data), line.estimate_ms, steps)
+        except (RejectedError, ValueError) as error:
+            raise RaffinateError(
+                f"frame {line.seq} of boot {line.boot} of {line.node}: {error}; verify the bundle"
+            ) from error
 
     def _width(self, from_ms: int, to_ms: int) -> int:
         """An hour, or less where an hour has more than WINDOW_SAMPLES samples."""
