@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from raffinate.anchors import open_askers, open_published
 from raffinate.archive import FrameArchive
+from raffinate.audit.timestamp import read_timestamp
 from raffinate.errors import RaffinateError
 from raffinate.evidence.watch import Surroundings
 from raffinate.health import HealthView
@@ -100,7 +101,7 @@ class Gateway:
         )
         stack.callback(evidence.close)
         published = open_published(storage.keys, storage.data)
-        askers = open_askers(config.anchors, published, now_ms)
+        askers = open_askers(config.anchors, published, now_ms, read_timestamp)
         stack.callback(askers.stop)
         evidence.ask_outside(askers)
         series = EmbeddedSeries(storage.data / "series.sqlite", storage.series_bytes_max)

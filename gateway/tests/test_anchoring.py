@@ -19,7 +19,7 @@ from raffinate.anchors.fetch import Poster
 from raffinate.anchors.sources import ContradictionError, RetryError, TimestampSource, WitnessSource
 from raffinate.audit.bundle import export
 from raffinate.audit.source import open_source
-from raffinate.audit.timestamp import read_timestamp
+from raffinate.audit.timestamp import TimestampError, read_timestamp
 from raffinate.audit.verify import verify
 from raffinate.config import Anchors, Timestamps, Witness
 from raffinate.errors import StorageFullError
@@ -117,7 +117,7 @@ class ByHand:
 
     def __init__(self, site, *sources, log_s=1, sticks=()):
         anchors = Anchors(60, log_s, tuple(sticks), None)
-        self.askers = open_askers(anchors, published(site), lambda: site.now_ms)
+        self.askers = open_askers(anchors, published(site), lambda: site.now_ms, read_timestamp)
         self.askers._sources = list(sources)
         for source in sources:
             if isinstance(source, WitnessSource):
@@ -357,7 +357,9 @@ def test_a_real_fork_is_refused_by_the_witness_and_stops_the_asking(site, witnes
 
 def test_an_asker_runs_on_a_thread_of_its_own(site, witness):
     witnesses = (Witness(NAME, witness.vkey, witness.url),)
-    askers = open_askers(Anchors(1, 1, witnesses, None), published(site), lambda: site.now_ms)
+    askers = open_askers(
+        Anchors(1, 1, witnesses, None), published(site), lambda: site.now_ms, read_timestamp
+    )
     site.service.ask_outside(askers)
     deadline = time.monotonic() + 30
     while not statements(site, "time-anchor") and time.monotonic() < deadline:
@@ -413,7 +415,7 @@ def authority(tmp_path_factory):
 def test_a_timestamp_is_verified_logged_and_verifies_with_openssl_alone(site, authority, tmp_path):
     folder, ca = authority
     with TimestampServer(folder) as server:
-        by_hand = ByHand(site, TimestampSource(Timestamps(server.url, ca, 3600)))
+        by_hand = ByHand(site, TimestampSource(Timestamps(server.url, ca, 3600), read_timestamp))
         by_hand.round()
         by_hand.round(7_200_000)
         assert server.asked == 1
@@ -436,9 +438,21 @@ def test_a_timestamp_is_verified_logged_and_verifies_with_openssl_alone(site, au
 def test_the_verifier_reads_the_time_that_was_logged(site, authority):
     folder, ca = authority
     with TimestampServer(folder) as server:
-        word = TimestampSource(Timestamps(server.url, ca, 60)).ask(published(site), 0, site.now_ms)
+        word = TimestampSource(Timestamps(server.url, ca, 60), read_timestamp).ask(
+            published(site), 0, site.now_ms
+        )
     trusted = load_pem_x509_certificates(ca.read_bytes())
     assert read_timestamp(word.token, word.checkpoint, trusted) == word.anchor_ms
+
+
+def test_a_token_that_the_verifier_would_not_take_is_not_logged(site, authority):
+    folder, ca = authority
+
+    def refuse(*_):
+        raise TimestampError("not so")
+
+    with TimestampServer(folder) as server, pytest.raises(RetryError, match="would not take"):
+        TimestampSource(Timestamps(server.url, ca, 60), refuse).ask(published(site), 0, site.now_ms)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not-persisted", "but-persisted"])
@@ -471,13 +485,15 @@ def test_a_spoiled_timestamp_is_asked_for_again(site, authority, spoil):
     with TimestampServer(folder) as server:
         server.spoil = spoil
         with pytest.raises(RetryError):
-            TimestampSource(Timestamps(server.url, ca, 60)).ask(published(site), 0, site.now_ms)
+            TimestampSource(Timestamps(server.url, ca, 60), read_timestamp).ask(
+                published(site), 0, site.now_ms
+            )
 
 
 def test_a_replayed_timestamp_and_one_of_a_stranger_are_refused(site, authority, tmp_path):
     folder, ca = authority
     with TimestampServer(folder) as server:
-        source = TimestampSource(Timestamps(server.url, ca, 60))
+        source = TimestampSource(Timestamps(server.url, ca, 60), read_timestamp)
         first = source.ask(published(site), 0, site.now_ms).token
         server.spoil = lambda _: first
         with pytest.raises(RetryError, match="another request"):
@@ -485,6 +501,6 @@ def test_a_replayed_timestamp_and_one_of_a_stranger_are_refused(site, authority,
         server.spoil = lambda data: data
         stranger = make_authority(tmp_path / "stranger")
         with pytest.raises(RetryError, match="no timestamp that verifies"):
-            TimestampSource(Timestamps(server.url, stranger, 60)).ask(
+            TimestampSource(Timestamps(server.url, stranger, 60), read_timestamp).ask(
                 published(site), 0, site.now_ms
             )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from raffinate.anchors.published import PublishedLog
-    from raffinate.anchors.sources import Source
+    from raffinate.anchors.sources import ReadToken, Source
     from raffinate.config import Anchors
     from raffinate.tlog.cosignature import CosignatureVerifier
 
@@ -174,16 +174,19 @@ class OutsideAskers:
 
 
 def open_askers(
-    anchors: Anchors, published: PublishedLog, now_ms: Callable[[], int]
+    anchors: Anchors, published: PublishedLog, now_ms: Callable[[], int], read: ReadToken
 ) -> OutsideAskers:
-    """The outsiders that plant.toml names, not asked yet. Raises ConfigError."""
+    """The outsiders that plant.toml names, not asked yet. Raises ConfigError.
+
+    `read(token, checkpoint, certificates)` is how the verifier reads a token's time, ms.
+    """
     sources: list[Source] = [
         WitnessSource(witness, anchors.interval_s)
         for witness in anchors.witnesses
         if witness.url is not None
     ]
     if anchors.timestamps is not None:
-        sources.append(TimestampSource(anchors.timestamps))
+        sources.append(TimestampSource(anchors.timestamps, read))
     sticks = {
         witness.name: witness_key(witness) for witness in anchors.witnesses if witness.url is None
     }

@@ -38,13 +38,17 @@ from raffinate.witness.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rfc3161_client import TimeStampRequest, TimeStampResponse, Verifier
+    from rfc3161_client import TimeStampRequest, Verifier
 
     from raffinate.anchors.fetch import Fetched
     from raffinate.anchors.published import Head, PublishedLog
     from raffinate.config import Timestamps, Witness
+    from raffinate.tlog.checkpoint import Checkpoint
+
+    ReadToken = Callable[[bytes, Checkpoint, Sequence[x509.Certificate]], int]
 
 ANSWER_BYTES_MAX = 16384
 TOKEN_BYTES_MAX = 65536
@@ -172,14 +176,21 @@ class WitnessSource:
 
 
 class TimestampSource:
-    """An RFC 3161 server; tokens are over the SHA-256 of the checkpoint's text."""
+    """An RFC 3161 server; tokens are over the SHA-256 of the checkpoint's text.
+
+    `read` is the offline verifier's own reading of a token: what it would not take is not logged.
+    """
 
     kind = RFC3161
 
-    def __init__(self, timestamps: Timestamps, poster: Poster | None = None) -> None:
+    def __init__(
+        self, timestamps: Timestamps, read: ReadToken, poster: Poster | None = None
+    ) -> None:
         self.name = timestamps.url
         self.interval_s = timestamps.interval_s
-        self._verifier = _verifier(timestamps.ca)
+        self._read = read
+        self._certificates = _certificates(timestamps.ca)
+        self._verifier = _verifier(timestamps.ca, self._certificates)
         self._poster = poster or Poster()
 
     def ask(self, log: PublishedLog, known: int, now_ms: int) -> Stamped:
@@ -203,15 +214,18 @@ class TimestampSource:
             raise RetryError(str(error)) from None
         if answer.status != OK:
             raise RetryError(f"it answered {answer.status} {_quote(answer.body)}")
-        token = self._check(answer.body, request, text)
-        anchor_ms = int(token.tst_info.gen_time.timestamp() * 1000)
+        self._check(answer.body, request, text)
+        try:
+            anchor_ms = self._read(answer.body, head, self._certificates)
+        except ValueError as error:
+            raise RetryError(f"the verifier would not take its token: {error}") from None
         return Stamped(self.name, head, answer.body, anchor_ms, now_ms)
 
     def remark(self) -> str | None:
         """Nothing."""
         return None
 
-    def _check(self, data: bytes, request: TimeStampRequest, text: bytes) -> TimeStampResponse:
+    def _check(self, data: bytes, request: TimeStampRequest, text: bytes) -> None:
         try:
             token = decode_timestamp_response(data)
             if token.tst_info.nonce != request.nonce:
@@ -219,7 +233,6 @@ class TimestampSource:
             self._verifier.verify_message(token, text)
         except (ValueError, VerificationError) as error:
             raise RetryError(f"its answer is no timestamp that verifies: {error}") from None
-        return token
 
 
 def witness_key(witness: Witness) -> CosignatureVerifier:
@@ -230,12 +243,15 @@ def witness_key(witness: Witness) -> CosignatureVerifier:
         raise ConfigError(f"plant.toml: witnesses: {error}") from None
 
 
-def _verifier(path: Path) -> Verifier:
-    builder = VerifierBuilder()
+def _certificates(path: Path) -> list[x509.Certificate]:
     try:
-        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        return x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error}; give the timestamp server's certificates") from None
+
+
+def _verifier(path: Path, certificates: list[x509.Certificate]) -> Verifier:
+    builder = VerifierBuilder()
     for certificate in certificates:
         if certificate.issuer == certificate.subject:
             builder = builder.add_root_certificate(certificate)
