@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -62,7 +62,9 @@ def read_timestamp(data: bytes, head: Checkpoint, trusted: Iterable[x509.Certifi
     if signed[0][1] != _TST_INFO:
         raise TimestampError("the token signs no TSTInfo")
     info = _one(signed[1][1], _OCTETS)
-    certificates = [item[2] for part in parts if part[0] == _CONTEXT_0 for item in _all(part[1])]
+    certificates = _certificates(
+        item[2] for part in parts if part[0] == _CONTEXT_0 for item in _all(part[1])
+    )
     if parts[-1][0] != _SET:
         raise TimestampError("the token has no signer")
     time_ms = _check_info(info, sha256(format_checkpoint(head)).digest())
@@ -86,7 +88,9 @@ def _check_info(info: bytes, digest: bytes) -> int:
         raise TimestampError(f"unreadable time {text!r}") from None
 
 
-def _check_signer(data: bytes, info: bytes, certificates: list[bytes]) -> x509.Certificate:
+def _check_signer(
+    data: bytes, info: bytes, certificates: list[x509.Certificate]
+) -> x509.Certificate:
     """The certificate whose key signed the attributes that name `info`'s digest."""
     parts = _all(data)
     if [part[0] for part in parts[2:6]] != [_SEQUENCE, _CONTEXT_0, _SEQUENCE, _OCTETS]:
@@ -106,10 +110,9 @@ def _check_signer(data: bytes, info: bytes, certificates: list[bytes]) -> x509.C
     ):
         raise TimestampError("the signed attributes name another content")
     signed = bytes((_SET,)) + parts[3][2][1:]
-    for der in certificates:
+    for certificate in certificates:
+        key = certificate.public_key()
         try:
-            certificate = x509.load_der_x509_certificate(der)
-            key = certificate.public_key()
             if isinstance(key, rsa.RSAPublicKey):
                 key.verify(parts[5][1], signed, padding.PKCS1v15(), algorithm)
             elif isinstance(key, ec.EllipticCurvePublicKey):
@@ -124,14 +127,14 @@ def _check_signer(data: bytes, info: bytes, certificates: list[bytes]) -> x509.C
 
 def _check_trust(
     signer: x509.Certificate,
-    certificates: list[bytes],
+    certificates: list[x509.Certificate],
     trusted: list[x509.Certificate],
     time_ms: int,
 ) -> None:
     """The signer may stamp time and is, or descends from, a certificate of the policy."""
     try:
         usage = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         raise TimestampError("the signer's certificate is not for time-stamping") from None
     if ExtendedKeyUsageOID.TIME_STAMPING not in usage:
         raise TimestampError("the signer's certificate is not for time-stamping")
@@ -142,19 +145,38 @@ def _check_trust(
     for _ in range(len(certificates) + 1):
         if found in trusted or any(_issued(found, other) for other in trusted):
             return
-        others = [x509.load_der_x509_certificate(der) for der in certificates]
-        issuer = next((one for one in others if one != found and _issued(found, one)), None)
+        issuer = next((one for one in certificates if one != found and _issued(found, one)), None)
         if issuer is None:
             break
         found = issuer
     raise TimestampError("the signer's certificate is none of the policy's, nor issued by one")
 
 
+def _certificates(ders: Iterable[bytes]) -> list[x509.Certificate]:
+    """The certificates that can be read."""
+    found = []
+    for der in ders:
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            certificate.public_key()
+        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+            continue
+        found.append(certificate)
+    return found
+
+
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
         limits = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (
+        ValueError,
+        TypeError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+    ):
         return False
     return limits.ca
 
