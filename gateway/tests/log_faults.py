@@ -58,8 +58,7 @@ def make_base(folder):
     site.enrol(node)
     site.submit(node, node.boot())
     filler = [node.usage(0) for _ in range(BEFORE - site.service.log_size())]
-    for at in range(0, len(filler), 60):
-        site.submit(node, *filler[at : at + 60])
+    site.submit(node, *filler)
     site.close()
     with open_authority(site.keys) as authority:
         envelope = authority.enrol("node", other.node, other.pair.spki, site.now_ms)
