@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from raffinate.keys import GatewayKeys
 
-COSIGNED_AGE_MS_MAX = 15 * 60 * 1000
+COSIGNED_AGE_MS_MAX = 5 * 60 * 1000
 _README = """This is an audit bundle of Raffinate: a transparency log (C2SP tlog-tiles, in log/) of
 signed statements about licensed equipment, and the documents that they name by SHA-256.
 
@@ -164,19 +164,25 @@ def _cosigned(data: Path) -> bytes | None:
     """The newest cosigned checkpoint with all its cosignatures, unless much was logged since.
 
     So a bundle does not end in entries that no witness has seen only because they are the newest.
+    None also when a later anchor stands in the log: then the newest head says more.
     """
     with _database(data) as connection:
         try:
             newest = connection.execute("SELECT time_ms FROM log_head").fetchone()
             rows = connection.execute(
-                "SELECT asked_ms, data FROM anchors WHERE kind = ? ORDER BY size DESC",
-                (COSIGNATURE,),
+                "SELECT kind, size, asked_ms, data, logged_size, logged_ms FROM anchors"
+                " ORDER BY size DESC"
             ).fetchall()
         except sqlite3.OperationalError:
             return None  # no gateway that knows witnesses has run on it
-    if not rows or newest is None or newest[0] - rows[0][0] > COSIGNED_AGE_MS_MAX:
+    cosigned = [row for row in rows if row[0] == COSIGNATURE]
+    if not cosigned or newest is None:
         return None
-    notes = [parse_note(row[1]) for row in rows]
+    _, size, asked_ms, *_ = cosigned[0]
+    later = [row for row in rows if row[4] > size or (row[0] != COSIGNATURE and row[5] > asked_ms)]
+    if later or newest[0] - asked_ms > COSIGNED_AGE_MS_MAX:
+        return None
+    notes = [parse_note(row[3]) for row in cosigned]
     text, lines = notes[0].text, list(notes[0].signatures)
     for note in notes[1:]:
         lines += [line for line in note.signatures if note.text == text and line not in lines]
