@@ -371,3 +371,90 @@ def test_what_was_checked_before_is_believed_only_under_the_same_root(tmp_path):
     wrong = Kept(Checked(256, bytes(32), frozenset()))
     result = story.judge(finish=False, memory=wrong)
     assert result.counts["SIGNATURE"] == 1
+
+
+def by_node(story, kind, clock="S", **members):
+    maker = story.maker
+    node = maker.nodes[0]
+    board = maker.board(node, story.number * make.STEP_MS) | {"clock": clock}
+    if clock == "U":
+        board["timeMs"] = None
+    maker.state(node, kind, members, maker.subjects[node.node], board)
+
+
+def test_a_statement_that_does_not_name_the_one_before_breaks_the_chain(story):
+    story.maker.nodes[0].prev = "ab" * 32
+    story.rounds(1)
+    assert story.judge().counts["CHAIN-BROKEN"] == 1
+
+
+def test_a_signed_gap_is_told_with_its_cause_and_explains_unaccounted_time(story):
+    maker = story.maker
+    name = f"m-{maker.nodes[0].node}"
+    start_ms, up_ms = maker.time_ms, maker.time_ms - make.START_MS
+    maker.time_ms += 10 * make.STEP_MS
+    register = {"id": name, "runMs": 4 * make.STEP_MS, "starts": 1, "volumeMl": 4 * make.STEP_MS}
+    by_node(
+        story,
+        "gap",
+        what="metering",
+        frames=None,
+        fromMs=start_ms,
+        toMs=maker.time_ms,
+        fromUpMs=up_ms,
+        toUpMs=maker.time_ms - make.START_MS,
+        cause="input-lost",
+        registersFrom=[register],
+        registersTo=[register],
+        statements=None,
+        about=None,
+        actor=None,
+    )
+    result = story.judge(gap_s_max=60)
+    assert (result.counts["GAP"], result.counts["UNCOVERED-TIME"]) == (1, 2)
+    assert result.timelines["SN-0"].gaps == [(start_ms, maker.time_ms - 1000, "input-lost")]
+    assert result.timelines["SN-0"].totals()[2] > 9 * make.STEP_MS
+    assert result.timelines["SN-1"].totals()[2:] == [0, 10 * make.STEP_MS]
+
+
+def test_a_boot_says_what_was_lost_and_what_was_found_running(story):
+    node = story.maker.nodes[0]
+    by_node(
+        story,
+        "boot",
+        spki=node.spki,
+        resetCause="power-on",
+        lost={"boot": 1, "frameSeq": 7, "atMostMs": 60_000},
+        restored=None,
+        foundRunning=[f"m-{node.node}"],
+        claims=make.CLAIMS,
+        tier=0,
+    )
+    counts = story.judge().counts
+    assert (counts["LOST"], counts["FOUND-RUNNING"]) == (1, 1)
+
+
+def test_use_under_an_unknown_clock_is_insufficient(story):
+    up_ms = story.maker.time_ms - make.START_MS
+    name = f"m-{story.maker.nodes[0].node}"
+    use = {"id": name, "state": "compliant", "run": True, "runMs": 0, "starts": 0, "volumeMl": 0}
+    by_node(
+        story,
+        "usage",
+        clock="U",
+        interval={"fromUpMs": up_ms, "toUpMs": up_ms + 1, "fromMs": None, "toMs": None},
+        frames=None,
+        equipment=[{**use, "permit": None, "startRequests": 0}],
+        why=None,
+    )
+    counts = story.judge().counts
+    assert (counts["USE-TIME-UNKNOWN"], counts["CLOCK"]) == (1, 1)
+
+
+def test_without_the_licence_file_use_has_no_licence(story):
+    story.maker.log.files = [
+        item for item in story.maker.log.files if not item["path"].startswith("licences/")
+    ]
+    counts = story.judge().counts
+    assert counts["LICENCE-ABSENT"] == 2
+    assert counts["USE-WITHOUT-LICENCE"] > 0
