@@ -156,6 +156,21 @@ def test_a_revoked_key_gets_no_permit_any_more_and_its_retained_one_is_withdrawn
     assert all("permit" not in m.topic for m in site.status(site.node))
 
 
+def test_a_successors_permit_is_not_withdrawn_when_the_old_board_speaks_again(site):
+    site.licence()
+    site.submit(site.node, site.node.boot())
+    site.tick(2000)
+    board, order = successor(site)
+    _, messages = give(site, order)
+    (permit,) = [m for m in messages if "permit" in m.topic]
+    assert orjson.loads(decode_envelope(permit.payload).payload)["keyid"] == board.keyid
+    site.node.skip()
+    site.node.usage()
+    site.submit(site.node, site.node.usage())
+    assert [m for m in site.tick(61_000) if "permit" in m.topic] == []
+    assert codes(site)[0] in ("KEY-ENDED", "MISSING")
+
+
 def test_who_stole_a_key_cannot_fill_the_log(site):
     key = site.service._intake.keys[site.node.keyid]
     assert give(site, ordering.revoke_order(found(site), found(site).find(key.keyid), 0, "x", ()))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
 
-from gateway_process import ORIGIN, Board, GatewayProcess
+from gateway_process import ORIGIN, Board, GatewayProcess, until
 from node_simulator import pair
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify as judge
 from raffinate.cli import main
 from raffinate.config.template import write_template
 from raffinate.evidence.codes import format_code
+from raffinate.evidence.ordering import read_roster
+from raffinate.evidence.petition import operator, read_entry
+from raffinate.evidence.requests import format_request
 from raffinate.keyfile import PASSPHRASE
+from raffinate.keys import load_gateway_keys
+from raffinate.tlog.publish import replace_file
 
 pytestmark = pytest.mark.broker
 SECRET = "correct horse battery"  # noqa: S105 - of this test
@@ -138,3 +144,36 @@ def test_commands_say_what_they_need(tmp_path):
         done = CliRunner().invoke(main, [*words, *map(str, plant)])
         assert done.exit_code in (1, 2)
         assert said in done.output
+
+
+def test_requests_in_the_inbox_of_a_killed_gateway_are_stated_once(gateway):
+    """kill -9 while a request lies in the inbox, or is being taken: once, and answered."""
+    keys, data = gateway.folder / "keys", gateway.folder / "data"
+    wanted = []
+    for turn in range(2):
+        body = {"manifest": f"{turn:064x}", "fromMs": None, "toMs": None}
+        now_ms = time.time_ns() // 1_000_000
+        request = format_request(
+            load_gateway_keys(keys), "export", operator("op"), body, (), now_ms
+        )
+        name = f"request-{turn}"
+        replace_file(data / "inbox" / f"{name}.dsse", request)
+        time.sleep(0.5 * turn)
+        gateway.kill()
+        replace_file(data / "inbox" / f"{name}-again.dsse", request)
+        gateway.start()
+        for answer in (name, f"{name}-again"):
+            until((data / "outbox" / f"{answer}.json").exists, f"the answer {answer}")
+        said = [
+            json.loads((data / "outbox" / f"{answer}.json").read_bytes())["index"]
+            for answer in (name, f"{name}-again")
+        ]
+        assert said[0] == said[1]
+        wanted.append(said[0])
+    found = [
+        (index, read_entry(data, index).body["object"])
+        for index in range(read_roster(data).size)
+        if read_entry(data, index).type == "admin"
+        and read_entry(data, index).body["action"] == "export"
+    ]
+    assert found == [(index, f"{turn:064x}") for turn, index in enumerate(wanted)]

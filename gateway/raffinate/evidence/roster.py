@@ -112,6 +112,12 @@ def in_use(role: str, keys: Mapping[str, Key]) -> Key | None:
     return max(found, key=lambda key: key.enrol_index, default=None)
 
 
+def current_nodes(keys: Mapping[str, Key]) -> dict[str, Key]:
+    """The last enrolled key of each node, ended or not."""
+    nodes = [key for key in keys.values() if key.role == "node"]
+    return {key.name: key for key in sorted(nodes, key=lambda key: key.enrol_index)}
+
+
 def last_of(key: Key) -> dict[str, Any]:
     """`seq` and `head` of a key's highest logged number."""
     return {"seq": key.chain.seq, "head": key.chain.head.hex()}

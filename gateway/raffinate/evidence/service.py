@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gc
 from collections import deque
+from dataclasses import replace
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
@@ -17,7 +18,9 @@ from raffinate.evidence.actions import Actions
 from raffinate.evidence.anchoring import Anchoring
 from raffinate.evidence.intake import Intake
 from raffinate.evidence.keyring import KeyRing
+from raffinate.evidence.office import keep_descriptors, withdrawn
 from raffinate.evidence.receipts import ReceiptMaker
+from raffinate.evidence.roster import current_nodes
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.store import Finding, Key, Store
 from raffinate.evidence.verifier import Verifier
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raffinate.evidence.anchoring import Askers
+    from raffinate.evidence.office import PermitOffice
     from raffinate.evidence.store import StoredPermit
     from raffinate.evidence.watch import Surroundings
     from raffinate.keys import GatewayKeys
@@ -46,33 +50,6 @@ if TYPE_CHECKING:
 ACTOR = {"id": "gateway", "role": "service", "auth": "own key"}
 RECENT_RECEIPTS_MAX = 64
 PART_MAX = 1000
-
-
-class PermitOffice(Protocol):
-    """Licences to permits. Lies above this module; called by it."""
-
-    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
-        """(file name, bytes, number, digest replaced) of licence versions not told before."""
-
-    def told(self, digests: Sequence[str]) -> None:
-        """Licence versions that stand in the log."""
-
-    def issue(
-        self,
-        holders: Mapping[str, tuple[Key, StoredPermit | None]],
-        now_ms: int,
-        permit_keyid: str,
-    ) -> list[tuple[str, bytes]]:
-        """(equipment, permit payload) due now; `holders` by equipment, with the newest permit.
-
-        A permit that another key than `permit_keyid` signed is due again.
-        """
-
-    def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
-        """Licence in force for the page."""
-
-    def problems(self) -> list[str]:
-        """Licence files that cannot be read, in words."""
 
 
 class EvidenceService:
@@ -201,10 +178,11 @@ class EvidenceService:
             self._intake.release_overdue(work)
             answers = inbox.take(self._data, self._accept_file, work)
             told = self._log_licences(work)
-            self._keep_descriptors(work)
+            if not self._descriptors_kept:
+                keep_descriptors(self._plant, work)
             self._issue_permits(work)
             answers += self._anchoring.work(self._data, work, self._sign_gateway)
-            current = self._current_keys().values()
+            current = current_nodes(self._intake.keys).values()
             self._actions.tick(work, self._keys, current, now_ms)
         except BaseException:
             self._stale = True
@@ -214,7 +192,9 @@ class EvidenceService:
         self._ring.publish()
         inbox.answer(self._data, answers)
         self._office.told(told)
-        found = self._receipts(work) + self._withdrawn(work)
+        found = self._receipts(work)
+        for permit in withdrawn(work, self._permits.values(), self._intake.keys):
+            found.append(replace(self._permit_message(permit), payload=b""))
         found += [self._permit_message(permit) for permit in work.permits]
         self._snapshot = self._view()
         return found
@@ -371,12 +351,6 @@ class EvidenceService:
         self._ring.settle(self._intake)
         return found
 
-    def _withdrawn(self, work: Work) -> list[Outgoing]:
-        """Empty retained messages in the place of permits whose key was ended just now."""
-        ended = {key.keyid for key in work.keys.values() if key.revoked and key.role == "node"}
-        found = [permit for permit in self._permits.values() if permit.keyid in ended]
-        return [self._permit_message(permit)._replace(payload=b"") for permit in found]
-
     def _log_licences(self, work: Work) -> list[str]:
         """State every licence version that the log does not have yet; their digests."""
         told = []
@@ -390,18 +364,6 @@ class EvidenceService:
             specific = {"licence": number, "sha256": digest, "replaces": replaces}
             self._sign_gateway("licence", [(f"licences/{name}", digest)], specific, work)
         return told
-
-    def _keep_descriptors(self, work: Work) -> None:
-        """Keep each equipment's descriptor by digest, once a start: statements name them."""
-        if self._descriptors_kept:
-            return
-        for item in self._plant.equipment.values():
-            try:
-                data = item.descriptor.read_bytes()
-            except OSError:
-                continue
-            name = f"equipment/{item.id}.toml"
-            work.documents.append((views.sha256_hex(data), "descriptor", name, data))
 
     def _licences_logged(self) -> set[str]:
         return {row[0] for row in self._store.documents() if row[1] == "licence"}
@@ -420,17 +382,12 @@ class EvidenceService:
     def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
         """The newest enrolled key of each equipment's node, with its newest permit."""
         found: dict[str, tuple[Key, StoredPermit | None]] = {}
-        current = self._current_keys()
+        current = current_nodes(self._intake.keys)
         for equipment in self._plant.equipment.values():
             key = current.get(equipment.node)
             if key is not None and not key.revoked:
                 found[equipment.id] = (key, self._permits.get((key.keyid, equipment.id)))
         return found
-
-    def _current_keys(self) -> dict[str, Key]:
-        """The last enrolled key of each node."""
-        nodes = [key for key in self._intake.keys.values() if key.role == "node"]
-        return {key.name: key for key in sorted(nodes, key=lambda key: key.enrol_index)}
 
     def _receipts(self, work: Work) -> list[Outgoing]:
         """Receipts in the order of their statements; `old` follows from one to the next."""
@@ -523,7 +480,7 @@ class EvidenceService:
             self._log,
             self._intake,
             self._status,
-            self._current_keys(),
+            current_nodes(self._intake.keys),
             self._permits,
             self._office,
             self._anchoring.view(self._now_ms),

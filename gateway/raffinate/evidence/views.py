@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from raffinate.evidence.intake import Intake
-    from raffinate.evidence.service import PermitOffice
+    from raffinate.evidence.office import PermitOffice
     from raffinate.evidence.store import Key
     from raffinate.model import Equipment, Plant
     from raffinate.tlog.sequencer import Sequencer
