@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from dataclasses import replace
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +193,7 @@ class EvidenceService:
         self._office.told(told)
         found = self._receipts(work)
         for permit in withdrawn(work, self._permits.values(), self._intake.keys):
-            found.append(replace(self._permit_message(permit), payload=b""))
+            found.append(Outgoing(self._permit_message(permit).topic, b"", retain=True))
         found += [self._permit_message(permit) for permit in work.permits]
         self._snapshot = self._view()
         return found
