@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from operator import lt
 from typing import TYPE_CHECKING
 
 from raffinate.errors import RejectedError
@@ -415,7 +416,7 @@ class _Shape:
             or time_ms < last.time_ms
         ):
             return False
-        numbers, at = [int(value) for value in values[_REGISTERS : self._frames]], self._interval
+        numbers, at = list(map(int, values[_REGISTERS : self._frames])), self._interval
         before, frames = last.numbers, values[self._frames : self._uses]
         if (
             numbers[at] != before[at + 1]
@@ -426,9 +427,8 @@ class _Shape:
             or int(frames[1]) != int(last.frames[_LAST]) + 1
         ):
             return False
-        for one, two in zip(before[:at], numbers, strict=False):
-            if two < one:
-                return False
+        if any(map(lt, numbers[:at], before)):
+            return False
         uses = values[self._uses :]
         for place in range(0, len(uses), _USE):
             if (
