@@ -86,9 +86,11 @@ bench: setup ## measure, as ratios within one run; the peers by `make peers`
 	-$(BIN)/python gateway/bench/influx.py
 	-$(BIN)/python gateway/bench/series.py
 	-$(BIN)/python gateway/bench/statements.py
+	-$(BIN)/python gateway/bench/verify.py
 
-wheel: setup page ## build dist/*.whl with the page, the firmware and the rig kit in it
+wheel: setup page ## build dist/*.whl: everything with the page, the firmware and the rig kit; and the verifier alone
 	$(BIN)/python -m hatchling build -t wheel
+	cd gateway/verify && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d $(CURDIR)/dist
 
 peers: ## build the real servers that tests and benchmarks compare with, into .cache/peers
 	hil_tests/peers/build.sh

@@ -95,8 +95,63 @@ def _envelopes() -> list[Case]:
         ("duplicate payload", '{"payload":"', '{"payload":"","payload":"', "duplicate-member"),
         ("capital keyid", NODE.keyid, NODE.keyid.upper(), "bad-keyid"),
         ("escaped letter", '"payloadType":"a', '"payloadType":"\\u0061', "not-canonical"),
+        ("escaped slash", "application/", "application\\/", "not-canonical"),
+        (
+            "blank in payload",
+            payload_text[:40],
+            payload_text[:20] + " " + payload_text[20:40],
+            "bad-base64",
+        ),
+        ("blank after colon", '"signatures":[', '"signatures": [', "not-canonical"),
+        ("newline between members", ',"signatures"', ',\n"signatures"', "not-canonical"),
+        ("blank before", '{"payload":"', ' {"payload":"', "not-canonical"),
+        ("byte order mark", '{"payload":"', '\ufeff{"payload":"', "not-canonical"),
+        ("extra member at the end", "}]}", '}],"extra":1}', "unknown-member"),
+        ("extra member in the signature", '"}]}', '","cert":""}]}', "unknown-member"),
+        ("duplicate sig", '"sig":"', '"sig":"","sig":"', "duplicate-member"),
+        ("capital member", '"payload":', '"Payload":', "missing-member"),
+        ("comma at the end", '"}]}', '"}],}', "not-canonical"),
+        (
+            "sig in the keyid's place",
+            f'"keyid":"{NODE.keyid}"',
+            f'"keyid":"{sig_text}"',
+            "bad-keyid",
+        ),
     ]
-    return cases + defects(text, rows, spki=spki)
+    return cases + defects(text, rows, spki=spki) + _malleable(payload, spki)
+
+
+def _malleable(payload: bytes, spki: str) -> list[Case]:
+    """Other texts of envelopes whose signature holds for a reader that takes them."""
+    parts = NODE.envelope(STATEMENT, payload)[1:-1].split(",")
+    head, kind = parts[:2]
+    keyid, sig = ",".join(parts[2:])[len('"signatures":[{') : -2].split(",")
+    short = NODE.envelope(STATEMENT, b"a")
+    loose_sig = next(
+        text
+        for text in (NODE.envelope(STATEMENT, b"%d" % number) for number in range(99))
+        if '=="}]}' in text
+    )
+    signed = f'"signatures":[{{{keyid},{sig}}}]'
+    turned = f'"signatures":[{{{sig},{keyid}}}]'
+    rows = [
+        ("members reordered", f"{{{kind},{head},{signed}}}", "member-order"),
+        ("signature first", f"{{{signed},{head},{kind}}}", "member-order"),
+        ("sig before keyid", f"{{{head},{kind},{turned}}}", "member-order"),
+        ("loose bits in payload", short.replace("YQ==", "YR=="), "bad-base64"),
+        ("loose bits in sig", _loosened(loose_sig), "bad-base64"),
+        ("padding of payload left out", short.replace("YQ==", "YQ"), "bad-base64"),
+        ("padding of sig left out", loose_sig.replace('=="}]}', '"}]}'), "bad-base64"),
+        ("padding too long", short.replace("YQ==", "YQ===="), "bad-base64"),
+    ]
+    return [bad(name, text, code, spki=spki) for name, text, code in rows]
+
+
+def _loosened(text: str) -> str:
+    """The last letter before the padding with another bit that means nothing."""
+    at = text.index('=="}]}') - 1
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return text[:at] + letters[letters.index(text[at]) ^ 1] + text[at + 1 :]
 
 
 def _forged(payload: bytes) -> str:

@@ -9,10 +9,14 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from raffinate.anchors import open_askers, open_published
 from raffinate.archive import FrameArchive
+from raffinate.audit.timestamp import read_timestamp
 from raffinate.errors import RaffinateError
+from raffinate.evidence.watch import Surroundings
 from raffinate.health import HealthView
 from raffinate.ingest.inbox import Inbox
 from raffinate.ingest.mqtt import MqttSession
@@ -24,7 +28,6 @@ from raffinate.live import Hub
 from raffinate.lock import DataFolderLock
 from raffinate.metrics import make_registry
 from raffinate.series.embedded import EmbeddedSeries
-from raffinate.series.influx import target
 from raffinate.series.line_protocol import LineFormatter
 from raffinate.series.projector import (
     INFLUX_CURSOR,
@@ -32,6 +35,7 @@ from raffinate.series.projector import (
     Projection,
     SeriesProjection,
 )
+from raffinate.series.targets import open_target
 from raffinate.web import create_app
 from raffinate.web.server import WebServer
 
@@ -96,6 +100,10 @@ class Gateway:
             config.plant, storage.keys, storage.data, config.licences, now_ms()
         )
         stack.callback(evidence.close)
+        published = open_published(storage.keys, storage.data)
+        askers = open_askers(config.anchors, published, now_ms, read_timestamp)
+        stack.callback(askers.stop)
+        evidence.ask_outside(askers)
         series = EmbeddedSeries(storage.data / "series.sqlite", storage.series_bytes_max)
         hub = Hub()
         hub.seed(series.latest())
@@ -114,11 +122,14 @@ class Gateway:
         presence = Presence(archive.instance(), where)
         session = MqttSession(config.broker, config.plant.site, inbox, presence, time_ms=now_ms)
         stack.callback(session.stop)
+        evidence.watch(_surroundings(config, session))
         worker = IngestWorker(config.plant, inbox, session, archive, evidence, on_stored, now_ms)
         thread = threading.Thread(target=self._guard, args=(worker.run,), name="ingest")
         stack.callback(self._end_worker, worker, thread, inbox)
         health = HealthView(config, session, worker.state, archive, series, projections, now_ms)
-        registry = make_registry(worker.state, health, lambda: session.publish_dropped)
+        registry = make_registry(
+            worker.state, health, lambda: session.publish_dropped, evidence.snapshot
+        )
         app = create_app(
             config.plant, hub, series, health, evidence.snapshot, registry, time_ms=now_ms
         )
@@ -137,7 +148,7 @@ class Gateway:
             found["influx"] = InfluxProjection(
                 archive,
                 LineFormatter(self._config.plant),
-                lambda: target(influx),
+                lambda: open_target(influx),
                 lambda source, reason, data: archive.quarantine(source, reason, data, now_ms()),
             )
         return found
@@ -204,6 +215,17 @@ class Gateway:
         if thread.ident is not None:
             thread.join(WORKER_END_S_MAX)
         inbox.close()
+
+
+def _surroundings(config: Config, session: MqttSession) -> Surroundings:
+    """What the evidence service watches beside statements."""
+    return Surroundings(
+        sha256(config.file.read_bytes()).hexdigest(),
+        lambda: session.state()[0] == "connected",
+        # CLOCK_BOOTTIME goes on while the machine sleeps, so that waking up is no clock set
+        lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
+        config.close_hour_utc,
+    )
 
 
 class _Server(WebServer):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+from raffinate.sizes import format_size
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -124,14 +126,16 @@ class HealthView:
         used, limit = health["archive"]["bytes"], health["archive"]["bytes_max"]
         if used * 100 >= limit * storage.warn_percent:
             warnings.append(
-                f"the archive has {used} of {limit} bytes; at its limit the gateway stops "
-                "acknowledging and nodes keep their data: raise storage.archive_bytes_max"
+                f"the archive has {format_size(used)} of {format_size(limit)}; at its limit the "
+                "gateway stops acknowledging and nodes keep their data: raise "
+                "storage.archive_bytes_max"
             )
         used, limit = health["series"]["bytes"], health["series"]["bytes_max"]
         if used * 100 >= limit * storage.warn_percent:
             warnings.append(
-                f"the series store has {used} of {limit} bytes; at its limit the oldest history "
-                "goes from it (not from the archive): raise storage.series_bytes_max"
+                f"the series store has {format_size(used)} of {format_size(limit)}; at its limit "
+                "the oldest history goes from it (not from the archive): raise "
+                "storage.series_bytes_max"
             )
         series = self._projections["series"].state()
         if series.state == "storage-full":
@@ -153,8 +157,8 @@ class HealthView:
         if (size - free) * 100 < size * storage.warn_percent:
             return []
         text = (
-            f"the disk of {storage.data} has {free} of {size} bytes free; below "
-            f"{storage.disk_free_bytes_min} the gateway stops acknowledging, and nodes keep "
-            "their data"
+            f"the disk of {storage.data} has {format_size(free)} of {format_size(size)} free; "
+            f"below {format_size(storage.disk_free_bytes_min)} the gateway stops acknowledging, "
+            "and nodes keep their data"
         )
         return [text]

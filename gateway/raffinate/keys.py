@@ -7,16 +7,17 @@
 | permit.key | sign permits | let equipment start; each permit must stand in the log |
 | log-*.key (2) | sign checkpoints | fork the log; `seen` of nodes and witnesses show it |
 
-Files have mode 0600, the folder 0700. Nothing here is ever written over.
+`<role>-<8 digits of its keyid>.key` is a further gateway or permit key, made by a rotation; the one
+in use is the one that `public.json` names. Files have mode 0600, the folder 0700; no private key is
+ever written over. docs/keys.md has more.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from raffinate.errors import ConfigError, RaffinateError
+from raffinate.keyfile import load_private, read_key_file, write_private
 from raffinate.tlog.note import EcdsaSigner, Ed25519Signer, NoteError, load_p256
 from raffinate.tlog.publish import make_folder, replace_file, sync_folder
 from raffinate_wire.errors import WireError
@@ -33,7 +35,11 @@ from raffinate_wire.ids import check_origin
 if TYPE_CHECKING:
     from pathlib import Path
 
-P256_KEYS = ("authority", "gateway", "permit", "log-p256")
+    from raffinate.keyfile import Ask
+
+P256_KEYS = ("gateway", "permit", "log-p256")
+ROTATING = ("gateway", "permit")
+SPARES_MAX = 64
 ED25519_KEY = "log-ed25519"
 _PUBLIC = "public.json"
 _ORIGIN = "origin"
@@ -56,13 +62,18 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class GatewayKeys:
-    """What a gateway holds; the authority's private key is read only by `load_authority`."""
+    """What a gateway holds; the authority's private key is read only by `open_authority`.
+
+    `spares` are further gateway and permit keys, of rotations to come and gone.
+    """
 
     origin: str
     gateway: KeyPair
     permit: KeyPair
     log: tuple[Ed25519Signer, EcdsaSigner]
     authority_spki: bytes
+    folder: Path
+    spares: tuple[KeyPair, ...] = ()
 
     @property
     def site(self) -> str:
@@ -74,9 +85,30 @@ class GatewayKeys:
         """Lowercase hex SHA-256 of the authority's SPKI DER."""
         return sha256(self.authority_spki).hexdigest()
 
+    def using(self, role: str, keyid: str) -> GatewayKeys:
+        """The same with another key in use for `role` (gateway or permit). Raises ConfigError."""
+        pair: KeyPair = getattr(self, role)
+        if pair.keyid == keyid:
+            return self
+        for spare in self.spares:
+            if spare.name == role and spare.keyid == keyid:
+                others = tuple(item for item in self.spares if item is not spare)
+                return replace(self, **{role: spare}, spares=(*others, pair))  # type: ignore[arg-type]
+        raise ConfigError(
+            f"{self.folder} has no private key of the {role} key {keyid[:16]} that the log says is "
+            "in use; restore the folder from its newest backup"
+        )
 
-def make_keys(folder: Path, origin: str) -> None:
-    """Make every key of a site. Raises RaffinateError when `folder` holds anything already."""
+    def with_authority(self, spki: bytes) -> GatewayKeys:
+        """The same under another authority."""
+        return replace(self, authority_spki=spki)
+
+
+def make_keys(folder: Path, origin: str, authority_spki: bytes | None = None) -> None:
+    """Make every key of a site. Raises RaffinateError when `folder` holds anything already.
+
+    With `authority_spki` the authority's private key is made and kept elsewhere.
+    """
     try:
         check_origin(origin)
     except WireError as error:
@@ -90,12 +122,13 @@ def make_keys(folder: Path, origin: str) -> None:
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700)
-    for name in P256_KEYS:
-        _write_private(part / f"{name}.key", ec.generate_private_key(ec.SECP256R1()))
-    _write_private(part / f"{ED25519_KEY}.key", Ed25519PrivateKey.generate())
+    for name in P256_KEYS if authority_spki is not None else ("authority", *P256_KEYS):
+        write_private(part / f"{name}.key", ec.generate_private_key(ec.SECP256R1()))
+    write_private(part / f"{ED25519_KEY}.key", Ed25519PrivateKey.generate())
     replace_file(part / _ORIGIN, f"{origin}\n".encode(), _MODE)
-    public = public_document(load_gateway_keys(part))
-    replace_file(part / _PUBLIC, json.dumps(public, indent=1).encode() + b"\n")
+    if authority_spki is None:
+        authority_spki = load_pair(part, "authority").spki
+    write_public(_load_gateway_keys(part, authority_spki, None))
     part.rename(folder)
     sync_folder(folder.absolute().parent)
 
@@ -117,10 +150,29 @@ def public_document(keys: GatewayKeys) -> dict[str, object]:
     }
 
 
+def write_public(keys: GatewayKeys) -> None:
+    """Write `public.json` if it does not say already which keys are in use."""
+    data = json.dumps(public_document(keys), indent=1).encode() + b"\n"
+    path = keys.folder / _PUBLIC
+    if not path.exists() or path.read_bytes() != data:
+        replace_file(path, data)
+
+
+def make_spare(folder: Path, role: str, enrolled: frozenset[str]) -> KeyPair:
+    """A further key for `role`: one that no statement enrolled yet, or a new one."""
+    for pair in _pairs(folder, role, None):
+        if pair.keyid not in enrolled:
+            return pair
+    key = ec.generate_private_key(ec.SECP256R1())
+    pair = KeyPair(role, key, spki_of(key))
+    write_private(folder / f"{role}-{pair.keyid[:8]}.key", key)
+    return pair
+
+
 def load_public(folder: Path) -> dict[str, object]:
     """The public document of a keys folder. Raises ConfigError."""
     try:
-        found = json.loads(_read(folder / _PUBLIC))
+        found = json.loads(read_key_file(folder / _PUBLIC))
     except ValueError:
         raise ConfigError(f"{folder / _PUBLIC} is no JSON; restore it from a backup") from None
     if not isinstance(found, dict) or found.get("v") != 1:
@@ -128,41 +180,20 @@ def load_public(folder: Path) -> dict[str, object]:
     return found
 
 
-def load_gateway_keys(folder: Path) -> GatewayKeys:
+def load_gateway_keys(folder: Path, ask: Ask | None = None) -> GatewayKeys:
     """Everything but the authority's private key. Raises ConfigError."""
-    origin = _read(folder / _ORIGIN).decode(errors="replace").strip()
-    try:
-        check_origin(origin)
-    except WireError as error:
-        raise ConfigError(f"{folder / _ORIGIN}: {error}") from None
-    ed25519 = _load(folder / f"{ED25519_KEY}.key")
-    if not isinstance(ed25519, Ed25519PrivateKey):
-        raise ConfigError(f"{folder / ED25519_KEY}.key is no Ed25519 key; restore it")
-    if (folder / _PUBLIC).exists():
-        keys = load_public(folder).get("keys")
-        text = keys.get("authority") if isinstance(keys, dict) else None
-        authority = _spki_of_text(folder, text)
-    else:
-        authority = load_pair(folder, "authority").spki
-    return GatewayKeys(
-        origin,
-        load_pair(folder, "gateway"),
-        load_pair(folder, "permit"),
-        (
-            Ed25519Signer(origin, ed25519),
-            EcdsaSigner(origin, load_pair(folder, "log-p256").private),
-        ),
-        authority,
-    )
+    said = load_public(folder).get("keys")
+    texts = said if isinstance(said, dict) else {}
+    keys = _load_gateway_keys(folder, _spki_of_text(folder, "authority", texts), ask)
+    for role in ROTATING:
+        spki = _spki_of_text(folder, role, texts)
+        keys = keys.using(role, sha256(spki).hexdigest())
+    return keys
 
 
-def load_pair(folder: Path, name: str) -> KeyPair:
-    """One P-256 key. Raises ConfigError."""
-    path = folder / f"{name}.key"
-    key = _load(path)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ConfigError(f"{path} is no P-256 key; restore it from a backup")
-    return KeyPair(name, key, spki_of(key))
+def load_pair(folder: Path, name: str, ask: Ask | None = None) -> KeyPair:
+    """The P-256 key `<name>.key`. Raises ConfigError."""
+    return _load_pair(folder / f"{name}.key", name, ask)
 
 
 def spki_of(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -172,42 +203,47 @@ def spki_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _write_private(path: Path, key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
-    data = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    replace_file(path, data, _MODE)
-
-
-def _load(path: Path) -> object:
-    data = _read(path)
-    if path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+def read_origin(folder: Path) -> str:
+    """The log's origin that a folder of keys is for. Raises ConfigError."""
+    origin = read_key_file(folder / _ORIGIN).decode(errors="replace").strip()
     try:
-        return serialization.load_pem_private_key(data, None)
-    except (ValueError, TypeError):
-        raise ConfigError(f"{path} is no private key in PEM; restore it from a backup") from None
+        return check_origin(origin)
+    except WireError as error:
+        raise ConfigError(f"{folder / _ORIGIN}: {error}") from None
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} is missing; `raffinate keys init --origin DOMAIN/raffinate/SITE` makes keys"
-        ) from None
-    except PermissionError:
-        raise ConfigError(f"{path} cannot be read by user id {os.getuid()}") from None
+def _load_gateway_keys(folder: Path, authority_spki: bytes, ask: Ask | None) -> GatewayKeys:
+    origin = read_origin(folder)
+    ed25519 = load_private(folder / f"{ED25519_KEY}.key", ask)
+    if not isinstance(ed25519, Ed25519PrivateKey):
+        raise ConfigError(f"{folder / ED25519_KEY}.key is no Ed25519 key; restore it")
+    log = load_pair(folder, "log-p256", ask).private
+    gateway, *more = _pairs(folder, "gateway", ask)
+    permit, *others = _pairs(folder, "permit", ask)
+    signers = (Ed25519Signer(origin, ed25519), EcdsaSigner(origin, log))
+    return GatewayKeys(origin, gateway, permit, signers, authority_spki, folder, (*more, *others))
 
 
-def _spki_of_text(folder: Path, text: object) -> bytes:
+def _pairs(folder: Path, role: str, ask: Ask | None) -> list[KeyPair]:
+    """Every key of a role, the first one first."""
+    paths = [folder / f"{role}.key", *sorted(folder.glob(f"{role}-*.key"))[:SPARES_MAX]]
+    return [_load_pair(path, role, ask) for path in paths]
+
+
+def _load_pair(path: Path, name: str, ask: Ask | None) -> KeyPair:
+    key = load_private(path, ask)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ConfigError(f"{path} is no P-256 key; restore it from a backup")
+    return KeyPair(name, key, spki_of(key))
+
+
+def _spki_of_text(folder: Path, role: str, texts: dict[str, object]) -> bytes:
+    text = texts.get(role)
     try:
         spki = b64decode(text if isinstance(text, str) else "", validate=True)
         load_p256(spki)
     except (ValueError, NoteError):
         raise ConfigError(
-            f"{folder / _PUBLIC}: keys.authority is no P-256 key in base64 SPKI DER; restore it"
+            f"{folder / _PUBLIC}: keys.{role} is no P-256 key in base64 SPKI DER; restore it"
         ) from None
     return spki

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 
 def make_registry(
-    ingest: IngestState, health: Callable[[], Mapping[str, Any]], dropped: Callable[[], int]
+    ingest: IngestState,
+    health: Callable[[], Mapping[str, Any]],
+    dropped: Callable[[], int],
+    evidence: Callable[[], Mapping[str, Any]],
 ) -> CollectorRegistry:
     """A registry of one gateway; nothing of it is global."""
     registry = CollectorRegistry()
-    registry.register(_Collector(ingest, health, dropped))
+    registry.register(_Collector(ingest, health, dropped, evidence))
     return registry
 
 
@@ -32,10 +35,12 @@ class _Collector(Collector):
         ingest: IngestState,
         health: Callable[[], Mapping[str, Any]],
         dropped: Callable[[], int],
+        evidence: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._ingest = ingest
         self._health = health
         self._dropped = dropped
+        self._evidence = evidence
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: names follow from `collect`."""
@@ -73,6 +78,7 @@ class _Collector(Collector):
                 last.add_metric([name], node.last_frame_ms / 1000)
         yield online
         yield last
+        yield from _anchors(self._evidence())
 
     @staticmethod
     def _stores(health: Mapping[str, Any]) -> Iterable[Metric]:
@@ -88,6 +94,35 @@ class _Collector(Collector):
             if health[name] is not None:
                 lag.add_metric([name], health[name]["lag"])
         yield from (size, limit, lag)
+
+
+def _anchors(evidence: Mapping[str, Any]) -> Iterable[Metric]:
+    """The log, and what each witness and timestamp server vouched for."""
+    head = evidence["log"]
+    if head is not None:
+        yield _gauge("log_size", "Entries in the transparency log.", head["size"])
+    families = {
+        name: GaugeMetricFamily(f"raffinate_{name}", text, labels=["source"])
+        for name, text in (
+            ("anchor_size", "Size of the log that it vouched for last."),
+            ("anchor_time_seconds", "When it did, by its own clock."),
+            ("anchor_unwitnessed_entries", "Entries since."),
+            ("anchor_unwitnessed_seconds", "How long the oldest of them has waited."),
+            ("anchor_refused", "1 when what it saw contradicts this log."),
+        )
+    }
+    for item in evidence["anchors"]:
+        values = {
+            "anchor_size": item["size"],
+            "anchor_time_seconds": None if item["time_ms"] is None else item["time_ms"] / 1000,
+            "anchor_unwitnessed_entries": item["unwitnessed"],
+            "anchor_unwitnessed_seconds": item["unwitnessed_ms"] / 1000,
+            "anchor_refused": item["state"] == "refused",
+        }
+        for name, value in values.items():
+            if value is not None:
+                families[name].add_metric([item["source"]], float(value))
+    yield from families.values()
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

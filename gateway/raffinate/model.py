@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,8 +131,7 @@ class StoredFrame:
     findings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message for the broker, QoS 1."""
 
     topic: str
@@ -140,8 +139,7 @@ class Outgoing:
     retain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """A message from the broker; `mid` is acknowledged to it only after the commit."""
 
     topic: str

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from raffinate.web.evidence_shape import (
+        AnchorState,
         EquipmentEvidence,
         EvidenceState,
         LastDenial,
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 _State = Literal["compliant", "grace", "start-inhibit", "orderly-stop-requested", "unknown"]
 
 START_MS = 1_795_255_200_000
+CHECKPOINT = (
+    "demo.example/raffinate/ndpr\n1204\nnwxRo3vi1gGMRPGyp9PmkFwbjneyDwTTOWxejRsH+mQ=\n\n"
+    "\u2014 demo.example/raffinate/ndpr AAAAAAA=\n"
+)
 SCENARIOS = ("normal", "alarm", "stale", "empty")
 
 # pH, conductivity in S/m, aqueous and organic flow in L/h of each stage; the cascade's base case.
@@ -274,12 +279,30 @@ class Fixture:
                 "size": 1_204,
                 "root": "9f0c51a37be2d6018c44f1b2a7d3e6905c1b8e77a2f04d3396c5e8d1b07fa642",
                 "time_ms": self.time_ms() // 10_000 * 10_000,
+                "checkpoint": CHECKPOINT,
             },
+            "anchors": [] if self.scenario == "empty" else [self._anchor()],
             "nodes": nodes,
             "equipment": equipment,
             "problems": ["licences/strip-2.toml line 4: `to` is not a date; write 2026-12-31"]
             if self.scenario == "alarm"
             else [],
+        }
+
+    def _anchor(self) -> AnchorState:
+        refused = self.scenario == "alarm"
+        return {
+            "source": "witness.example/auditor",
+            "kind": "cosignature",
+            "state": "refused" if refused else "ok",
+            "size": 900 if refused else 1_200,
+            "time_ms": START_MS - 60_000,
+            "logged_size": 900,
+            "unwitnessed": 304 if refused else 4,
+            "unwitnessed_ms": 3_600_000 if refused else 9_000,
+            "problem": "FORK-OR-BAD-PROOF: it holds another history of this log"
+            if refused
+            else None,
         }
 
     def _node_evidence(self, node: str) -> NodeEvidence:

@@ -33,6 +33,8 @@ PATHS = (
     "/api/v1/latest",
     "/api/v1/health",
     "/api/v1/evidence",
+    "/api/v1/checkpoint",
+    "/api/v1/checkpoint.svg",
     "/api/v1/openapi.json",
     "/healthz",
     "/metrics",
@@ -83,6 +85,8 @@ def test_openapi_lists_every_route_and_loads_nothing(api: httpx.Client) -> None:
         "/api/v1/stream",
         "/api/v1/health",
         "/api/v1/evidence",
+        "/api/v1/checkpoint",
+        "/api/v1/checkpoint.svg",
         "/healthz",
         "/metrics",
     }
@@ -321,3 +325,21 @@ def test_any_query_is_checked_or_refused_in_words(items: list[tuple[str, str]]) 
         assert query.width_ms * query.buckets >= query.to_ms - query.from_ms
         return
     assert 0 < len(words) < 250
+
+
+def test_checkpoint_is_served_as_note_and_as_qr_code(api: httpx.Client) -> None:
+    note = api.get("/api/v1/checkpoint")
+    assert note.headers["content-type"] == "text/plain; charset=utf-8"
+    assert note.text.startswith("demo.example/raffinate/ndpr\n1204\n")
+    code = api.get("/api/v1/checkpoint.svg")
+    assert code.headers["content-type"].startswith("image/svg+xml")
+    assert code.text.count("<path") >= 1
+
+
+def test_without_a_log_there_is_no_checkpoint(fixture: Fixture, api: httpx.Client) -> None:
+    before, fixture.scenario = fixture.scenario, "empty"
+    try:
+        answer = api.get("/api/v1/checkpoint")
+    finally:
+        fixture.scenario = before
+    assert (answer.status_code, "keys init" in answer.json()["detail"]) == (503, True)

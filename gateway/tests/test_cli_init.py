@@ -27,7 +27,8 @@ def test_every_command_is_there_and_explains_itself(capsys):
     context = click.Context(main)
     names = main.list_commands(context)
     assert set(names) == {
-        "demo", "init", "gateway", "check", "export", "keys", "audit", "node",
+        "demo", "init", "gateway", "check", "export", "keys", "audit", "activity", "node",
+        "witness",
     }  # fmt: skip
     for name in names:
         assert name in out

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from node_simulator import SimulatedNode, pair
 from raffinate.errors import RejectedError
-from raffinate.evidence import dsse
+from raffinate.evidence import dsse, statement
 from raffinate.evidence.statement import parse_statement
 from raffinate.tlog.p256 import ORDER
 from raffinate_wire import statement as wire
@@ -197,3 +197,40 @@ def test_arbitrary_bytes_give_an_envelope_or_the_one_error(data):
     except RejectedError:
         return
     raise AssertionError("an envelope out of nothing")
+
+
+def outcome(read, data):
+    try:
+        found = read(data)
+    except RejectedError as error:
+        return error.code
+    return found if isinstance(found, tuple) else (found.type, found.subject, found.body)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_what_is_remembered_of_earlier_ones_changes_no_outcome(number):
+    cases = [
+        (dsse.decode_envelope, dsse._MIDDLES, ENVELOPES[number]),
+        (parse_statement, statement._HEADS, PAYLOADS[number]),
+    ]
+    for read, memory, data in cases:
+        for place in range(0, len(data), 3):
+            changed = bytearray(data)
+            changed[place] ^= 1 << place % 8
+            memory.clear()
+            read(data)
+            remembered = outcome(read, bytes(changed))
+            memory.clear()
+            assert outcome(read, bytes(changed)) == remembered
+        assert outcome(read, data) == outcome(read, data)
+
+
+def test_what_is_remembered_is_limited():
+    payload = PAYLOADS[1]
+    for number in range(statement._HEADS_KEPT + 10):
+        node = b'"node":"n%d"' % number
+        parse_statement(payload.replace(b'"node":"n01"', node))
+        envelope = dsse.encode_envelope(payload, dsse.STATEMENT, f"{number:064x}", bytes(70))
+        dsse.decode_envelope(envelope)
+    assert 0 < len(statement._HEADS) <= statement._HEADS_KEPT
+    assert 0 < len(dsse._MIDDLES) <= dsse._MIDDLES_KEPT

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence_site import enrolled_site
-from node_simulator import SimulatedNode
+from node_simulator import SimulatedNode, pair
 from raffinate.evidence import dsse
-from raffinate.evidence.verifier import BATCH_MIN, CHUNK, Verifier
+from raffinate.evidence.verifier import BATCH_MIN, CHUNK, CHUNKS_AHEAD, KEYS_KEPT, Verifier
+from raffinate.tlog.p256 import low_s
+
+SHA256 = ec.ECDSA(hashes.SHA256())
 
 
 def items_of(count):
@@ -31,7 +36,7 @@ def verifier():
     made.close()
 
 
-@pytest.mark.parametrize("count", [BATCH_MIN, CHUNK, CHUNK + 1, 4 * CHUNK + 7])
+@pytest.mark.parametrize("count", [BATCH_MIN, 2 * CHUNK, 2 * CHUNK + 1, 8 * CHUNK + 7])
 def test_answers_are_in_order_and_right(verifier, count):
     items = items_of(count)
     expected = [True] * count
@@ -47,29 +52,48 @@ def test_answers_are_in_order_and_right(verifier, count):
 
 def test_a_small_batch_starts_no_process(verifier):
     assert list(verifier.results(items_of(3), 3)) == [None] * 3
-    assert verifier._process is None
+    assert verifier.pids == []
 
 
 def test_a_killed_process_only_leaves_the_work_to_the_caller(verifier):
     items = items_of(BATCH_MIN)
     assert all(verifier.results(items, len(items)))
-    os.kill(verifier._process.pid, signal.SIGKILL)
-    verifier._process.wait()
+    for pid in verifier.pids:
+        os.kill(pid, signal.SIGKILL)
     assert list(verifier.results(items, len(items))) == [None] * BATCH_MIN
     assert list(verifier.results(items, len(items))) == [None] * BATCH_MIN
 
 
 def test_a_process_killed_between_two_chunks_loses_no_answer(verifier):
-    items = items_of(5 * CHUNK)
+    items = items_of(5 * CHUNK) * CHUNKS_AHEAD
     found = []
     for number, answer in enumerate(verifier.results(items, len(items))):
         found.append(answer)
         if number == CHUNK:
-            os.kill(verifier._process.pid, signal.SIGKILL)
-            time.sleep(0.05)
+            os.kill(verifier.pids[-1], signal.SIGKILL)
     assert len(found) == len(items)
     assert False not in found
     assert found[-1] is None
+
+
+def test_answers_that_nobody_took_are_not_taken_for_the_next_batch(verifier):
+    items = items_of(4 * CHUNK)
+    forged = [(spki, signature, bytes(32)) for spki, signature, _ in items]
+    answers = verifier.results(items, len(items))
+    assert next(answers)
+    pids = verifier.pids
+    answers.close()
+    assert list(verifier.results(forged, len(forged))) == [False] * len(forged)
+    assert not set(pids) & set(verifier.pids)
+
+
+def test_more_keys_than_are_kept(verifier):
+    (item, *_), made = items_of(1), []
+    for number in range(KEYS_KEPT + 2 * CHUNK):
+        other = pair(5000 + number)
+        made += [item, (other.spki, low_s(other.private.sign(b"x", SHA256)), sha256(b"x").digest())]
+    assert list(verifier.results(made, len(made))) == [True] * len(made)
+    assert list(verifier.results(made[:CHUNK], BATCH_MIN)) == [True] * CHUNK
 
 
 def test_large_batches_of_the_service_are_judged_as_small_ones(tmp_path):
@@ -82,7 +106,7 @@ def test_large_batches_of_the_service_are_judged_as_small_ones(tmp_path):
     )
     made[30] = b"junk"
     result = site.submit(node, *made)
-    assert site.service._verifier._process is not None
+    assert site.service._verifier.pids
     assert [code for _, code in result.quarantine] == ["signature", "envelope"]
     assert result.refused == {}
     assert len(result.outgoing) == 7

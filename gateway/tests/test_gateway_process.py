@@ -7,29 +7,49 @@ import random
 import shutil
 import signal
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 import plants
 from gateway_process import ORIGIN, PATIENCE_S, Board, GatewayProcess, raffinate, until
 from raffinate.archive import FrameArchive
+from raffinate.cli import main
 from raffinate.config.template import write_template
 from raffinate.ingest.validate import FrameReader
 
 pytestmark = pytest.mark.broker
 
 
+@contextmanager
+def a_gateway(broker, folder):
+    write_template(folder, listen_port=0, broker_port=broker.port)
+    make_keys(folder)
+    with GatewayProcess(folder) as process:
+        yield process
+
+
+def make_keys(folder):
+    words = ["keys", "init", "--origin", ORIGIN, "--plant", str(folder / "plant.toml")]
+    made = CliRunner().invoke(main, words)
+    assert made.exit_code == 0, made.output
+
+
 @pytest.fixture
 def gateway(broker, tmp_path):
-    folder = tmp_path / "plant"
-    write_template(folder, listen_port=0, broker_port=broker.port)
-    made = raffinate("keys", "init", "--origin", ORIGIN, "--plant", str(folder / "plant.toml"))
-    assert made.returncode == 0, made.stderr
-    with GatewayProcess(folder) as process:
+    """Over both brokers, for what comes from nodes."""
+    with a_gateway(broker, tmp_path / "plant") as process:
+        yield process
+
+
+@pytest.fixture
+def nats_gateway(nats_broker, tmp_path):
+    """For what has nothing to do with the broker's make."""
+    with a_gateway(nats_broker, tmp_path / "plant") as process:
         yield process
 
 
@@ -67,38 +87,37 @@ def quarantined(folder):
     return found
 
 
-def test_it_starts_serves_and_ends_in_order(gateway):
-    gateway.start()
-    health = gateway.health()
+def test_it_starts_serves_and_ends_in_order(nats_gateway):
+    nats_gateway.start()
+    health = nats_gateway.health()
     assert health["ingest"] == {"state": "ok", "detail": "", "queue": 0}
     assert [node["node"] for node in health["nodes"]] == ["n01", "n02", "n03", "n04"]
-    metrics = gateway.get("/metrics").text
+    metrics = nats_gateway.get("/metrics").text
     assert "raffinate_broker_connected 1.0" in metrics
     assert "raffinate_frames_total 0.0" in metrics
-    assert gateway.get("/api/v1/plant").status_code == 200
-    assert gateway.end() == 0
-    assert "Traceback" not in gateway.log()
-    gateway.start()
-    assert gateway.end(signal.SIGINT) == 0
+    assert nats_gateway.get("/api/v1/plant").status_code == 200
+    assert nats_gateway.end() == 0
+    assert "Traceback" not in nats_gateway.log()
+    nats_gateway.start()
+    assert nats_gateway.end(signal.SIGINT) == 0
 
 
-def test_a_second_gateway_on_the_same_data_is_refused_with_the_first_one_s_name(gateway):
-    gateway.start()
-    second = raffinate("gateway", "--plant", str(gateway.plant))
+def test_a_second_gateway_on_the_same_data_is_refused_with_the_first_one_s_name(nats_gateway):
+    nats_gateway.start()
+    second = raffinate("gateway", "--plant", str(nats_gateway.plant))
     assert second.returncode == 1
-    assert f"process {gateway.process.pid}" in second.stderr
+    assert f"process {nats_gateway.process.pid}" in second.stderr
     assert "Traceback" not in second.stderr
-    assert gateway.process.poll() is None
+    assert nats_gateway.process.poll() is None
 
 
-def test_a_taken_port_is_named(gateway, free_port):
-    text = gateway.plant.read_text().replace("port = 0", f"port = {free_port}")
-    gateway.plant.write_text(text)
-    gateway.start()
-    other = gateway.folder / "other"
+def test_a_taken_port_is_named(nats_gateway, free_port):
+    text = nats_gateway.plant.read_text().replace("port = 0", f"port = {free_port}")
+    nats_gateway.plant.write_text(text)
+    nats_gateway.start()
+    other = nats_gateway.folder / "other"
     write_template(other, listen_port=free_port)
-    made = raffinate("keys", "init", "--origin", ORIGIN, "--plant", str(other / "plant.toml"))
-    assert made.returncode == 0
+    make_keys(other)
     second = raffinate("gateway", "--plant", str(other / "plant.toml"))
     assert second.returncode == 1
     assert f"port {free_port} cannot be served" in second.stderr
@@ -143,8 +162,14 @@ def test_nothing_acknowledged_is_lost_or_doubled_over_kills_at_any_time(gateway,
     assert sorted(archived(gateway.folder)) == sorted(board.sent)
 
 
-def test_on_a_full_disk_it_serves_on_acknowledges_nothing_and_resumes_by_itself(gateway, broker):
-    """The data folder is moved to a tmpfs of 8 MiB in a mount namespace of the gateway's own."""
+def test_on_a_full_disk_it_serves_on_acknowledges_nothing_and_resumes_by_itself(
+    nats_gateway, nats_broker
+):
+    """The data folder is moved to a tmpfs of 8 MiB in a mount namespace of the gateway's own.
+
+    Real nodes over both brokers: hil_tests/tests/test_faults_disk.py.
+    """
+    gateway, broker = nats_gateway, nats_broker
     data = gateway.folder / "data"
     text = gateway.plant.read_text()
     text = text.replace("disk_free_bytes_min = 64_000_000", "disk_free_bytes_min = 0")

@@ -19,7 +19,7 @@ from raffinate.tlog.hashing import leaf_hash, range_hash
 from raffinate.tlog.note import EcdsaSigner, Ed25519Signer
 from raffinate.tlog.proof import verify_inclusion
 from raffinate.tlog.publish import Folder, PublishedError
-from raffinate.tlog.sequencer import SCHEMA, LogStateError, Sequencer
+from raffinate.tlog.sequencer import SCHEMA, UNPUBLISHED_MAX, LogStateError, Sequencer
 from raffinate.tlog.tiles import (
     TileError,
     TileReader,
@@ -65,6 +65,15 @@ class FaultyFolder(Folder):
     def remove_tree(self, path):
         self._maybe(lambda: super(FaultyFolder, self).remove_tree(path))
 
+    def _write_part(self, target, data, parts):
+        self._maybe(lambda: super(FaultyFolder, self)._write_part(target, data, parts))
+
+    def _rename(self, target):
+        self._maybe(lambda: super(FaultyFolder, self)._rename(target))
+
+    def _sync_folder(self, folder):
+        self._maybe(lambda: super(FaultyFolder, self)._sync_folder(folder))
+
 
 def connect(folder):
     connection = sqlite3.connect(folder / "evidence.sqlite", isolation_level=None)
@@ -82,13 +91,14 @@ def load(folder, connection, **fault):
     return Sequencer(connection, FaultyFolder(folder / "log", **fault), ORIGIN, SIGNERS)
 
 
-def append(log, connection, entries, time_ms=1):
+def append(log, connection, entries, time_ms=1, publish=True):
     batch = log.prepare(entries, time_ms)
     connection.execute("BEGIN IMMEDIATE")
     log.record(batch)
     connection.execute("COMMIT")
     log.adopt(batch)
-    log.publish()
+    if publish:
+        log.publish()
     return batch
 
 
@@ -180,7 +190,7 @@ def test_bundles_with_junk_or_cut_short_are_refused():
 @pytest.mark.parametrize("first", [3, 250, 255, 256])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_every_publication_step_recovers_by_loading(tmp_path, first, after):
-    for step in range(12):
+    for step in range(40):
         folder = tmp_path / f"{step}"
         folder.mkdir()
         connection = create(folder)
@@ -206,9 +216,65 @@ def test_a_crash_at_every_publication_step_recovers_by_loading(tmp_path, first, 
         check_published(folder, first + 11)
         connection.close()
         if not crashed:
-            assert step > 2
+            assert step > 6
             return
     raise AssertionError("no step count reached the end of the publication")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_batches_that_are_published_together_recover_from_a_crash_at_every_step(tmp_path, after):
+    widths = (3, 250, 1, 300)
+    size = 5 + sum(widths)
+    for step in range(40):
+        folder = tmp_path / f"{step}"
+        folder.mkdir()
+        connection = create(folder)
+        log = load(folder, connection)
+        append(log, connection, [entry(number) for number in range(5)])
+        log = load(folder, connection)
+        for width in widths:
+            made = [entry(number) for number in range(log.size, log.size + width)]
+            append(log, connection, made, publish=False)
+        check_published(folder, 5)
+        assert [log.entry(number) for number in range(size)] == [entry(n) for n in range(size)]
+        log._folder.step, log._folder.after = step, after
+        crashed = False
+        try:
+            log.publish()
+        except CrashError:
+            crashed = True
+        connection.close()
+        connection = connect(folder)
+        log = load(folder, connection)
+        check_published(folder, size)
+        append(log, connection, [entry(size)])
+        check_published(folder, size + 1)
+        staged = connection.execute("SELECT first FROM log_staged").fetchall()
+        assert staged == [(size,)]
+        connection.close()
+        if not crashed:
+            assert step > 6
+            return
+    raise AssertionError("no step count reached the end of the publication")
+
+
+def test_only_so_many_batches_wait_for_their_publication(tmp_path):
+    connection = create(tmp_path)
+    log = load(tmp_path, connection)
+    for number in range(UNPUBLISHED_MAX):
+        append(log, connection, [entry(number)], publish=False)
+    assert not (tmp_path / "log" / tile_path(0, 0, 1)).exists()
+    append(log, connection, [entry(UNPUBLISHED_MAX)], publish=False)
+    check_published(tmp_path, UNPUBLISHED_MAX)
+
+
+def test_tiles_not_published_yet_are_read_from_memory(tmp_path):
+    connection = create(tmp_path)
+    log = load(tmp_path, connection)
+    append(log, connection, [entry(number) for number in range(600)], publish=False)
+    log._tree._full._cache.clear()
+    leaves = [leaf_hash(entry(number)) for number in range(600)]
+    assert [log.leaf(number) for number in range(600)] == leaves
 
 
 def test_a_batch_that_was_not_committed_never_happened(tmp_path):
@@ -314,7 +380,8 @@ folder = Path({folder!r}); connection = seq.connect(folder)
 log = seq.Sequencer(connection, seq.Folder(folder / "log"), seq.ORIGIN, seq.SIGNERS)
 while True:
     first = log.size
-    seq.append(log, connection, [seq.entry(n) for n in range(first, first + 1 + first % 7)])
+    made = [seq.entry(n) for n in range(first, first + 1 + first % 7)]
+    seq.append(log, connection, made, publish=first % 3 == 0)
     print(log.size, flush=True)
 """
 

@@ -5,8 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 peers=${RAFFINATE_PEERS:-$here/../../.cache/peers}
 venv=${RAFFINATE_VENV:-$here/../../.venv}
+all=(go influxd-1.8 influxd-2.7 telegraf tessera-fsck tessera-posix tessera-hammer)
 want=("$@")
-[ ${#want[@]} -gt 0 ] || want=(influxd-1.8 influxd-2.7 telegraf)
+[ ${#want[@]} -gt 0 ] || want=("${all[@]}")
 mkdir -p "$peers/bin" "$peers/tools"
 peers=$(cd "$peers" && pwd)
 export GOFLAGS=-modcacherw GOTOOLCHAIN=local
@@ -51,17 +52,26 @@ build_telegraf() {
     github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
 }
 
+build_tessera() { # name, package: the log that the transparency log is held against
+  GOFLAGS="$GOFLAGS -mod=mod" GOBIN=$peers/tools/tessera go install "github.com/transparency-dev/tessera/$2@v1.0.4"
+  mv "$peers/tools/tessera/$(basename "$2")" "$peers/bin/$1"
+}
+
 for peer in "${want[@]}"; do
   if [ -x "$peers/bin/$peer" ]; then
     echo "peers: $peer is there"
     continue
   fi
   find_go
+  [ "$peer" = go ] && continue # tests build a checker of their own with it
   echo "peers: building $peer"
   case $peer in
     influxd-1.8) build_influxd_18 ;;
     influxd-2.7) build_influxd_27 ;;
     telegraf) build_telegraf ;;
-    *) missing "unknown peer $peer (there are influxd-1.8, influxd-2.7, telegraf)" ;;
+    tessera-fsck) build_tessera "$peer" cmd/fsck ;;
+    tessera-posix) build_tessera "$peer" cmd/conformance/posix ;;
+    tessera-hammer) build_tessera "$peer" internal/hammer ;;
+    *) missing "unknown peer $peer (there are ${all[*]})" ;;
   esac
 done

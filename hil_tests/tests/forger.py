@@ -25,6 +25,8 @@ from raffinate_wire.status import format_online
 from system import ORIGIN, SITE, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from raffinate_rig.brokers import Broker
 
 CONNECT_S = 30.0
@@ -88,6 +90,12 @@ class ForgedNode:
         """Publish with QoS 1; returns after the broker's PUBACK."""
         topic = topics.topic(self.site, node or self.node, leaf)
         self._mqtt.publish(topic, data, qos=1).wait_for_publish(CONNECT_S)
+
+    def send_all(self, leaf: str, messages: Iterable[bytes]) -> None:
+        """Publish with QoS 1, many under way at a time; returns after the last PUBACK."""
+        topic = topics.topic(self.site, self.node, leaf)
+        for sent in [self._mqtt.publish(topic, data, qos=1) for data in messages]:
+            sent.wait_for_publish(CONNECT_S)
 
     def say_online(self) -> bytes:
         """Publish status with a new nonce and await the resume that answers it."""

@@ -12,11 +12,15 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import tomllib
 import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from click.testing import CliRunner
+
+from raffinate.cli import main
 from raffinate_rig.bus import Bus
 from raffinate_rig.deploy import deploy
 from raffinate_rig.node_process import NodeProcess
@@ -31,7 +35,7 @@ ORIGIN = f"demo.invalid/raffinate/{SITE}"
 POINTS = ("temp", "flow_aq", "flow_org", "level")
 SERIAL = "DW-MS6-0001"
 COMMAND_S = 120.0
-# What a stage has; and points without slow conversions, for nodes that scan four times a second.
+# What a stage has; and points without slow conversions, so that a node may scan every 250 ms.
 KITS = """
 [kits.mixer-settler]
 ph = { driver = "ezo-ph", unit = "pH", range = [-1.0, 14.0], temp = "temp" }
@@ -87,6 +91,8 @@ class Site:
         self.nodes = {node.id: node for node in nodes}
         self.storage = storage
         self.port = free_port()
+        # more tables of plant.toml, as text
+        self.extra = ""
         self._bundles = 0
         # what stands before a command that must see the gateway's own file systems
         self.wrap: tuple[str, ...] = ()
@@ -111,8 +117,8 @@ class Site:
             raffinate("node", "config", node, "--plant", self.plant, "--output", output)
         return folder
 
-    def enrol(self, node: str, code: str) -> None:
-        self._run("node", "enrol", node, code, "--plant", self.plant, "--wait", 60)
+    def enrol(self, node: str, code: str, *, alone: bool = False) -> None:
+        self._run("node", "enrol", node, code, "--plant", self.plant, "--wait", 60, alone=alone)
 
     @property
     def public(self) -> dict[str, Any]:
@@ -150,8 +156,8 @@ class Site:
             raise AssertionError(f"audit verify: {done.returncode}\n{done.stderr}")
         return json.loads(done.stdout)
 
-    def _run(self, *words: object) -> subprocess.CompletedProcess[str]:
-        return raffinate(*words, wrap=self.wrap)
+    def _run(self, *words: object, alone: bool = False) -> Done:
+        return raffinate(*words, wrap=self.wrap, alone=alone)
 
     def _plant_text(self) -> str:
         limits = {"disk_free_bytes_min": 0} | self.storage
@@ -184,7 +190,7 @@ class Site:
             for node in self.nodes.values()
             if node.equipment is not None
         ]
-        return "".join(parts)
+        return "".join([*parts, self.extra])
 
     def _licence(self, node: NodeSpec) -> None:
         descriptor = self.folder / "equipment" / f"{node.equipment}.toml"
@@ -341,20 +347,37 @@ class RealNode:
         self.site.enrol(self.name, code)
 
 
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 def raffinate(
-    *words: object, check: bool = True, wrap: Sequence[str] = ()
-) -> subprocess.CompletedProcess[str]:
-    """Run a `raffinate` command."""
-    done = subprocess.run(
-        [*wrap, sys.executable, "-m", "raffinate", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S,
-        check=False,
-    )
+    *words: object, check: bool = True, wrap: Sequence[str] = (), alone: bool = False
+) -> Done:
+    """Run a `raffinate` command: in this process, since a new one takes a second to import it.
+
+    With `wrap`, or `alone` for a thread beside the tests: in a process of its own.
+    """
+    texts = [str(word) for word in words]
+    if wrap or alone:
+        command = [*wrap, sys.executable, "-m", "raffinate", *texts]
+        process = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMMAND_S, check=False
+        )
+        done = Done(process.returncode, process.stdout, process.stderr)
+    else:
+        # it takes over sys.stdout, which belongs to the tests' own thread
+        assert threading.current_thread() is threading.main_thread()
+        result = CliRunner().invoke(main, texts, prog_name="raffinate")
+        done = Done(result.exit_code, result.stdout, result.stderr)
     if check and done.returncode:
-        command = " ".join(map(str, words))
-        raise AssertionError(f"raffinate {command}: {done.returncode}\n{done.stdout}{done.stderr}")
+        raise AssertionError(
+            f"raffinate {' '.join(texts)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
     return done
 
 

@@ -96,6 +96,8 @@ def test_an_unknown_node_gets_no_answer_and_is_shown(plant):
         quarantined(plant, before, 2)
         assert not stranger.heard["ack"]
         assert not stranger.heard["receipt"]
+        shown = " ".join(plant.gateway.health["warnings"])
+        assert "raffinate/1/ndpr/nobody/frame: unknown-node" in shown
     assert 0.7 not in plant.values(plant.holes)
 
 
@@ -130,6 +132,7 @@ def test_a_frame_of_another_site_or_point_is_rejected(plant, node):
     node.send("frame", node.frame(0.4))
     acked(node, 3)
     assert node.rejected == {(1, 1): "wrong-site", (1, 2): "unknown-point"}
+    assert plant.gateway.node_health(node.node)["rejected"] == 2
     assert plant.values(node) == [0.1, 0.4]
 
 
@@ -163,9 +166,11 @@ def test_another_frame_under_a_used_identity_is_rejected(plant, node):
     node.send("frame", node.frame(0.9, seq=0, prev=bytes(32)))
     until(lambda: node.rejected, "a rejection")
     assert node.rejected == {(1, 0): "conflict"}
+    assert plant.gateway.node_health(node.node)["rejected"] == 1
     assert plant.values(node) == [0.1]
 
 
+@pytest.mark.last
 def test_a_hole_is_shown_after_a_minute_and_closed_by_a_late_frame_or_a_signed_gap(plant):
     node = plant.holes
     acked(node, 0)

@@ -6,7 +6,7 @@ with one element a frame (`steps` a number, or one for each scan), then the fram
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,12 +15,24 @@ import zstandard
 from raffinate.model import StoredFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from raffinate.model import Frame, Scan
 
 LEVEL = 1
 BLOCK_BYTES_MAX = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame's exact bytes as they lie in a block; `steps` one for all scans, or one each."""
+
+    position: int
+    data: bytes
+    received_ms: int
+    estimate_ms: int | None
+    steps: int | list[int]
+    findings: tuple[str, ...]
 
 
 def encode_block(frames: Sequence[StoredFrame]) -> bytes:
@@ -45,17 +57,36 @@ def decode_block(
     block: bytes, first: int, after: int, read: Callable[[bytes], Frame]
 ) -> list[StoredFrame]:
     """The frames of a block whose first has position `first`, those past `after` alone."""
+    found = []
+    for raw in split_block(block, first, after):
+        frame = with_times(read(raw.data), raw.estimate_ms, raw.steps)
+        stored = StoredFrame(raw.position, frame, raw.received_ms, raw.estimate_ms, raw.findings)
+        found.append(stored)
+    return found
+
+
+def split_block(block: bytes, first: int, after: int) -> Iterator[RawFrame]:
+    """The frames of a block as bytes; see decode_block."""
     raw = zstandard.ZstdDecompressor().decompress(block, max_output_size=BLOCK_BYTES_MAX)
     at = raw.index(b"\n") + 1
-    found = []
     for position, record in enumerate(orjson.loads(raw[: at - 1]), first):
         length, received_ms, estimate_ms, steps, findings = record
         if position > after:
-            frame = read(raw[at : at + length])
-            frame = with_times(frame, estimate_ms, steps)
-            found.append(StoredFrame(position, frame, received_ms, estimate_ms, tuple(findings)))
+            data = raw[at : at + length]
+            yield RawFrame(position, data, received_ms, estimate_ms, steps, tuple(findings))
         at += length
-    return found
+
+
+def join_blocks(blocks: Sequence[bytes]) -> bytes:
+    """One block of the frames of several, in their order."""
+    heads, parts = [], []
+    for block in blocks:
+        raw = zstandard.ZstdDecompressor().decompress(block, max_output_size=BLOCK_BYTES_MAX)
+        at = raw.index(b"\n")
+        heads += orjson.loads(raw[:at])
+        parts.append(raw[at + 1 :])
+    whole = b"".join([orjson.dumps(heads), b"\n", *parts])
+    return zstandard.ZstdCompressor(level=LEVEL).compress(whole)
 
 
 def with_times(frame: Frame, estimate_ms: int | None, steps: int | Sequence[int] = 0) -> Frame:

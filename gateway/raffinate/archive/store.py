@@ -1,7 +1,8 @@
 """The archive in one SQLite file: WAL, synchronous=FULL, one transaction a batch.
 
-A batch's frames lie in one compressed block; `frames` indexes them by identity. What a commit has
-returned survives power loss as far as the disk keeps what it says it has synced.
+A batch's frames lie in one compressed block, and small blocks are joined; `frames` indexes them by
+identity. What a commit has returned survives power loss as far as the disk keeps what it says it
+has synced.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING
 from raffinate.archive import tables
 from raffinate.archive.batch import Batch, Commit, Incoming, Quarantined, Rejected
 from raffinate.archive.chunk import decode_block, encode_block
+from raffinate.archive.joining import Joiner
 from raffinate.archive.ledger import Ledger
 from raffinate.errors import RaffinateError, StorageFullError
 from raffinate.model import StoredFrame
+from raffinate.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +66,7 @@ class FrameArchive:
         try:
             self._db = self._open()
             self._ledger = Ledger(self._db)
+            self._joiner = Joiner(self._db)
             row = self._db.execute(
                 "SELECT first + count - 1 FROM blocks ORDER BY first DESC LIMIT 1"
             )
@@ -90,6 +94,7 @@ class FrameArchive:
                 self._undo()
                 raise
             self._ledger.finish()
+            self._joiner.finish()
         self._tail.extend(result.stored)
         if result.stored:
             self._position = result.stored[-1].position
@@ -265,10 +270,13 @@ class FrameArchive:
             ledger.note_hole(key, number, first, now_ms)
         ledger.save(position)
         db = self._db
+        written = []
         for start in range(0, len(stored), FRAMES_PER_BLOCK_MAX):
             part = stored[start : start + FRAMES_PER_BLOCK_MAX]
-            row = (part[0].position, len(part), encode_block(part))
-            db.execute("INSERT INTO blocks VALUES (?,?,?)", row)
+            first, count, block = part[0].position, len(part), encode_block(part)
+            db.execute("INSERT INTO blocks VALUES (?,?,?)", (first, count, block))
+            written.append((first, count, len(block)))
+        self._joiner.add(written)
         db.executemany(
             tables.ADD_REJECTED,
             [(r.node, r.key, r.boot, r.seq, r.reason) for r in (*batch.rejected, *conflicts)],
@@ -317,21 +325,24 @@ class FrameArchive:
         used = self.bytes_used()
         if used >= self._bytes_max:
             raise StorageFullError(
-                f"the archive {self._path} has {used} bytes and may have {self._bytes_max}; raise "
-                "storage.archive_bytes_max in plant.toml and start the gateway again"
+                f"the archive {self._path} has {format_size(used)} and may have "
+                f"{format_size(self._bytes_max)}; raise storage.archive_bytes_max in plant.toml "
+                "and start the gateway again"
             )
         state = os.statvfs(self._path.parent)
         free = state.f_bavail * state.f_frsize
         if free < self._disk_free_bytes_min:
             raise StorageFullError(
-                f"{self._path.parent} has {free} bytes free and needs {self._disk_free_bytes_min}; "
-                "free some, or lower storage.disk_free_bytes_min in plant.toml"
+                f"{self._path.parent} has {format_size(free)} free and needs "
+                f"{format_size(self._disk_free_bytes_min)}; free some, or lower "
+                "storage.disk_free_bytes_min in plant.toml"
             )
 
     def _undo(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
         self._ledger.forget()
+        self._joiner.forget()
 
     def _storage_error(self, exc: sqlite3.Error) -> Exception:
         code = getattr(exc, "sqlite_errorcode", 0) & 0xFF

@@ -8,14 +8,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from raffinate.audit.findings import PASS
-from raffinate.errors import ConfigError
-from raffinate.licence.document import Licence, parse_licence
+from raffinate.errors import ConfigError, RejectedError
+from raffinate.evidence import dsse
+from raffinate.licence.document import LICENCE_BYTES_MAX, Licence, parse_licence
 from raffinate_wire.errors import WireError
 from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from raffinate.audit.chunk import Run, Use
     from raffinate.audit.policy import Policy
     from raffinate.audit.result import Result
     from raffinate.evidence.statement import Statement
@@ -34,6 +36,7 @@ class Machine:
     permits: list[int] = field(default_factory=list)
     licences: dict[str, Licence | None] = field(default_factory=dict)
     ran_on: bool = False
+    volume: str | None = None
 
 
 class Conformity:
@@ -44,7 +47,7 @@ class Conformity:
         self._read = read
         self._result = result
         self._machines: dict[tuple[str, str], Machine] = {}
-        self._serials: dict[str, str | None] = {}
+        self._descriptors: dict[str, tuple[str | None, str | None]] = {}
         self._covered: set[str] = set()
         self._licences: dict[str, Licence | None] = {}
 
@@ -89,20 +92,44 @@ class Conformity:
                 equipment=where,
             )
 
-    def statement(self, index: int, statement: Statement, node: str) -> None:
-        """A node's statement: whom it covers, what was used, started, refused."""
+    def run(self, run: Run, node: str) -> None:
+        """A node's statements: whom they cover, what was used, started, refused."""
+        index, statement = run.index, run.first
         body = statement.body
         for name, digest in statement.subjects().items():
             if name.startswith("equipment/"):
                 self._describe(statement.keyid, name[10:-5], digest, index)
         if statement.type == "denial":
-            self._denial(index, statement, node)
+            self.denial(index, statement, node)
         elif statement.type == "boot":
             for name in body["foundRunning"]:
                 self._add("FOUND-RUNNING", name, index, node, statement, name)
-        elif statement.type in ("usage", "heartbeat"):
-            for use in body["equipment"]:
-                self._use(index, statement, node, use)
+        for use in run.uses:
+            self._use(run, node, use)
+
+    def denial(self, index: int, statement: Statement, node: str) -> None:
+        """A denial by a node, or by the gateway about one."""
+        body = statement.body
+        detail = f"{body['reason']}, {body['count']} time(s)"
+        about = body["about"]
+        keyid = statement.keyid if about is None else about["keyid"]
+        self._result.add(
+            body["kind"],
+            detail,
+            index=index,
+            node=node,
+            seq=statement.seq,
+            equipment=self.name(keyid, body["equipment"]),
+        )
+
+    def name(self, keyid: str, equipment: str) -> str:
+        """The machine's serial, or what its node calls it."""
+        return self._machine(keyid, equipment).serial or equipment
+
+    def machine(self, keyid: str, equipment: str) -> tuple[str | None, str | None]:
+        """The machine's serial and flow point, as its descriptor says."""
+        machine = self._machine(keyid, equipment)
+        return machine.serial, machine.volume
 
     def finish(self) -> None:
         """Machines of the policy that nothing covers; a verdict for each machine that is."""
@@ -122,22 +149,24 @@ class Conformity:
         if machine.descriptor == digest:
             return
         machine.descriptor = digest
-        if digest not in self._serials:
-            self._serials[digest] = self._read_serial(digest, index)
-        machine.serial = self._serials[digest]
+        if digest not in self._descriptors:
+            self._descriptors[digest] = self._read_descriptor(digest, index)
+        machine.serial, machine.volume = self._descriptors[digest]
         self._covered.add(machine.serial or equipment)
 
-    def _read_serial(self, digest: str, index: int) -> str | None:
+    def _read_descriptor(self, digest: str, index: int) -> tuple[str | None, str | None]:
+        """(serial, flow point) of an equipment file."""
         data = self._read(f"equipment/{digest}.toml")
         if data is not None and sha256(data).hexdigest() == digest:
             try:
-                serial = tomllib.loads(data.decode())["serial"]
-            except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError):
-                serial = None
+                value = tomllib.loads(data.decode())
+            except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+                value = {}
+            serial, volume = value.get("serial"), value.get("volume")
             if isinstance(serial, str):
-                return serial
+                return serial, volume if isinstance(volume, str) else None
         self._result.add("DESCRIPTOR-ABSENT", f"descriptor {digest}", index=index)
-        return None
+        return None, None
 
     def _licence(self, digest: str, index: int, equipment: str | None) -> Licence | None:
         """The licence of a digest; a finding once when the policy or the bundle has it not."""
@@ -154,9 +183,26 @@ class Conformity:
         name = licence.equipment if licence is not None else equipment
         if licence is None:
             self._result.add("LICENCE-ABSENT", digest, index=index, equipment=name)
-        if digest not in self._policy.licences:
+        if digest not in self._policy.licences and not self._is_signed(digest, data):
             self._result.add("LICENCE-UNAUTHENTICATED", digest, index=index, equipment=name)
         return licence
+
+    def _is_signed(self, digest: str, data: bytes | None) -> bool:
+        """True when an issuer of the policy signed exactly this file."""
+        signed = self._read(f"licences/{digest}.dsse") if self._policy.issuers else None
+        if signed is None or data is None:
+            return False
+        try:
+            envelope = dsse.decode_envelope(signed, 2 * LICENCE_BYTES_MAX)
+            if (envelope.payload_type, envelope.payload) != (dsse.LICENCE, data):
+                return False
+            for spki in self._policy.issuers:
+                if sha256(spki).hexdigest() == envelope.keyid:
+                    dsse.verify(envelope, dsse.public_key(spki))
+                    return True
+        except RejectedError:
+            return False
+        return False
 
     def _check_permit(self, index: int, permit: Permit, licence: Licence, machine: Machine) -> None:
         beyond = [
@@ -184,54 +230,37 @@ class Conformity:
                 equipment=machine.serial or permit.equipment,
             )
 
-    def _denial(self, index: int, statement: Statement, node: str) -> None:
-        body = statement.body
-        detail = f"{body['reason']}, {body['count']} time(s)"
-        self._add(body["kind"], detail, index, node, statement, body["equipment"])
-
-    def _use(self, index: int, statement: Statement, node: str, use: dict[str, Any]) -> None:
-        machine = self._machine(statement.keyid, use["id"])
-        interval = statement.body["interval"]
-        permit = use["permit"]
-        if permit is not None and permit not in machine.permits:
-            detail = f"permit {permit} of {use['id']}"
-            self._add("PERMIT-UNKNOWN", detail, index, node, statement, use["id"])
-        if not use["run"] and not use["runMs"] and not use["starts"]:
+    def _use(self, run: Run, node: str, use: Use) -> None:
+        index, statement, name = run.index, run.first, use.equipment
+        machine = self._machine(statement.keyid, name)
+        if use.permit is not None and use.permit not in machine.permits:
+            detail = f"permit {use.permit} of {name}"
+            self._add("PERMIT-UNKNOWN", detail, index, node, statement, name)
+        if not use.run and not use.run_ms and not use.starts:
             return
-        start_ms, end_ms = interval["fromMs"], interval["toMs"]
-        if start_ms is None or end_ms is None:
-            self._add("USE-TIME-UNKNOWN", use["id"], index, node, statement, use["id"])
+        if run.from_ms is None or run.to_ms is None:
+            self._add("USE-TIME-UNKNOWN", name, index, node, statement, name)
             return
-        self._judge_use(index, statement, node, use, (start_ms, end_ms))
-
-    def _judge_use(
-        self,
-        index: int,
-        statement: Statement,
-        node: str,
-        use: dict[str, Any],
-        interval: tuple[int, int],
-    ) -> None:
-        machine = self._machine(statement.keyid, use["id"])
-        serial = machine.serial
         licences = [
             licence
             for licence in self._licences.values()
-            if licence is not None and licence.equipment == serial
+            if licence is not None and licence.equipment == machine.serial
         ]
         if not licences:
-            self._add("USE-WITHOUT-LICENCE", use["id"], index, node, statement, use["id"])
+            self._add("USE-WITHOUT-LICENCE", name, index, node, statement, name)
             return
+        # Only the first statement of a run has starts.
+        start_ms, end_ms = run.from_ms, statement.body["interval"]["toMs"]
         covered = any(
-            licence.from_ms < interval[1] and interval[0] < licence.to_ms + licence.grace_ms
+            licence.from_ms < end_ms and start_ms < licence.to_ms + licence.grace_ms
             for licence in licences
         )
-        if use["starts"] and not covered:
-            detail = f"{use['starts']} start(s) of {use['id']}"
-            self._add("START-OUTSIDE-LICENCE", detail, index, node, statement, use["id"])
-        late = machine.end_ms is not None and interval[1] > machine.end_ms
-        if late and not machine.ran_on and use["runMs"]:
-            self._add("RAN-ON", use["id"], index, node, statement, use["id"])
+        if use.starts and not covered:
+            detail = f"{use.starts} start(s) of {name}"
+            self._add("START-OUTSIDE-LICENCE", detail, index, node, statement, name)
+        late = machine.end_ms is not None and run.to_ms > machine.end_ms
+        if late and not machine.ran_on and use.run_ms:
+            self._add("RAN-ON", name, index, node, statement, name)
         machine.ran_on = late
 
     def _add(

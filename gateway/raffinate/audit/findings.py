@@ -102,7 +102,7 @@ CODES: dict[str, Code] = {
     "ENROLMENT": Code(
         AUTHENTIC,
         FAIL,
-        "An enrolment contradicts itself or the roster: keyid and key differ, or it is enrolled.",
+        "A statement of the authority contradicts itself or the roster, and changes nothing.",
         _KEYS,
     ),
     "KEY-REPLACED": Code(
@@ -117,11 +117,65 @@ CODES: dict[str, Code] = {
         "A statement's predicate, node, site or log does not belong to the key that signed it.",
         _KEYS,
     ),
+    "KEY-REVOKED": Code(
+        AUTHENTIC,
+        FAIL,
+        "A revoked key signed it beyond what the authority still trusts; it counts for nothing.",
+        "Ask why the key was revoked; what is genuine the authority can list by leaf hash.",
+    ),
+    "KEY-ENDED": Code(
+        AUTHENTIC,
+        FAIL,
+        "A retired, rotated or replaced key signed it beyond its end; it counts for nothing.",
+        "Ask who still has that key; what is genuine the authority can list by leaf hash.",
+    ),
+    "KEY-ROTATED": Code(
+        AUTHENTIC,
+        NOTICE,
+        "A key of the gateway or of the authority was followed by another, as the old one signed.",
+        _KEYS,
+    ),
+    "REVOCATION": Code(
+        AUTHENTIC,
+        NOTICE,
+        "The authority revoked a key; what it signed beyond that is told as KEY-REVOKED.",
+        "Read the reason; ask what became of the board or the key.",
+    ),
+    "FORK-ANSWERED": Code(
+        AUTHENTIC,
+        NOTICE,
+        "A key signed two statements of one number; the authority has since ended it before them.",
+        "None; the statements from there on count for nothing.",
+    ),
+    "FORK-FALSE": Code(
+        AUTHENTIC,
+        FAIL,
+        "A fork is stated whose two envelopes are not two of one key and number.",
+        "The gateway states what it cannot show: ask its operator.",
+    ),
+    "COSIGNATURE": Code(
+        AUTHENTIC,
+        FAIL,
+        "A witness of the policy is named on the checkpoint, and its cosignature does not verify.",
+        "Ask the witness which head it cosigned.",
+    ),
+    "PERIOD-CLOSE": Code(
+        AUTHENTIC,
+        FAIL,
+        "A period-close says otherwise than the statements of its period.",
+        "Trust the statements; ask the operator how the close came about.",
+    ),
+    "ADMIN": Code(
+        AUTHENTIC,
+        NOTICE,
+        "The gateway's clock was set, or something was deleted, as the gateway states.",
+        "Ask for the reason where it matters.",
+    ),
     "UNSUPPORTED": Code(
         AUTHENTIC,
         INSUFFICIENT,
-        "The log has an authority statement that this version does not act on.",
-        "Verify with a version that knows rotation, revocation and retirement.",
+        "The authority states something about the log's own keys, which are never replaced.",
+        "Ask the authority; a new log begins under another origin.",
     ),
     "DOUBLE-NUMBER": Code(
         AUTHENTIC, FAIL, "One key has two entries of one number in the log.", _ASK
@@ -152,6 +206,24 @@ CODES: dict[str, Code] = {
         FAIL,
         "A node has seen another root for a size than this log has: the log was forked.",
         "Keep the bundle; compare with other checkpoints.",
+    ),
+    "FORK-OR-BAD-PROOF": Code(
+        AUTHENTIC,
+        FAIL,
+        "A witness refused a head: what it cosigned before is not a part of this log.",
+        "Stop. Compare the witness's heads/ and refused/ with the log: one of them was changed.",
+    ),
+    "WITNESS-AHEAD": Code(
+        AUTHENTIC,
+        FAIL,
+        "A witness has cosigned a larger log than there is: the log was rolled back.",
+        "Restore the newest evidence database and log folder; compare with other checkpoints.",
+    ),
+    "BAD-ANCHOR": Code(
+        AUTHENTIC,
+        FAIL,
+        "A cosigned checkpoint or token that came is not of a head of this log.",
+        "Ask who made it; a head that our keys signed and that is not in the log is a fork.",
     ),
     "MISSING": Code(
         COMPLETE, FAIL, "A statement that its successor names is not in the log.", _ASK
@@ -186,6 +258,12 @@ CODES: dict[str, Code] = {
         "A board says what frames a power cut may have cost.",
         "None, unless it happens often.",
     ),
+    "OPENING-ABSENT": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A node's further key begins without the registers of the key before it.",
+        "Ask for the machine's own hour meter at the change of boards.",
+    ),
     "UNCOVERED-TIME": Code(
         COMPLETE,
         INSUFFICIENT,
@@ -210,11 +288,149 @@ CODES: dict[str, Code] = {
         "The bundle has no frames, so that the completeness of frames cannot be judged.",
         "Ask for an export with frames.",
     ),
+    "FRAME-FILE": Code(
+        AUTHENTIC,
+        FAIL,
+        "A file of frames is malformed, misnamed, out of order, or of another node, key or boot.",
+        _RESTORE,
+    ),
+    "FRAME-CHANGED": Code(
+        AUTHENTIC,
+        FAIL,
+        "A frame is not the one that the node signed: its bytes lead to another SHA-256 (class D).",
+        "Take a new export; if it shows the same, the archive of frames was changed.",
+    ),
+    "FRAME-EXTRA": Code(
+        AUTHENTIC,
+        FAIL,
+        "The bundle has frames of a key that has no statement in the log.",
+        _KEYS,
+    ),
+    "FRAME-MISSING": Code(
+        COMPLETE,
+        FAIL,
+        "Frames that a statement covers are not in the bundle, and no gap explains them (class D).",
+        "Take a new export; if it shows the same, they were removed from the archive.",
+    ),
+    "FRAME-PENDING": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "The newest frames that statements of a node cover are not in the bundle yet.",
+        "Take a new export when the node has caught up, or one that ends before (--to).",
+    ),
+    "FRAME-RANGE": Code(
+        COMPLETE,
+        FAIL,
+        "A node's statements cover some frames twice, or leave some out between them (class D).",
+        _ASK,
+    ),
+    "FRAME-UNCOVERED": Code(
+        COMPLETE,
+        NOTICE,
+        "Frames that no statement covers: the newest ones, or those before a power cut.",
+        "None; nothing rests on them.",
+    ),
+    "FRAME-GAP": Code(
+        COMPLETE,
+        NOTICE,
+        "Frames are missing that signed gaps or a power cut explain.",
+        "Read the gaps' causes.",
+    ),
+    "FRAME-GAP-LONG": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "Frames are missing for longer than gap_s_max, though gaps or power cuts explain them.",
+        _ASK,
+    ),
+    "FRAMES-LEFT-OUT": Code(
+        COMPLETE,
+        NOTICE,
+        "The bundle has no frames of a node that meters none of the machines of the policy.",
+        "None; ask for an export without --equipment to judge all nodes.",
+    ),
+    "REGISTER-SUM": Code(
+        COMPLETE,
+        FAIL,
+        "A machine's registers did not grow by the deltas that its node states (class D).",
+        _ASK,
+    ),
+    "RUN-MISMATCH": Code(
+        COMPLETE,
+        FAIL,
+        "Run time does not fit the run contact: it grew while open, or not while closed (class D).",
+        _ASK,
+    ),
+    "VOLUME-MISMATCH": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A volume register does not fit the flow in the frames, over 10 min and more (class D).",
+        "Look at the flow meter, its pulses a litre, and its calibration.",
+    ),
+    "HOUR-METER": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A machine's own hour meter and its run register went on differently (class D).",
+        "Read the meter again; look at the run contact and its wiring.",
+    ),
+    "FIRMWARE-UNDECLARED": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A board's firmware digest changed, and no activity on its machines says why (class D).",
+        "Ask for the work order; compare the digest with the released ones.",
+    ),
+    "CALIBRATION-UNDECLARED": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A board's calibration digest changed, and no activity on its machines says why (class D).",
+        "Ask for the calibration record.",
+    ),
+    "FLOW-WITHOUT-RUN": Code(
+        LICENCE,
+        INSUFFICIENT,
+        "A machine had flow for 5 min and more without any run time (class I).",
+        "Inspect run contact and seals; ask what was pumped: flushing a standing machine is one.",
+    ),
+    "RUN-WITHOUT-FLOW": Code(
+        LICENCE,
+        INSUFFICIENT,
+        "A machine ran for 10 min and more without any flow (class I).",
+        "Inspect run contact and flow meter; a machine that idles is one.",
+    ),
     "NO-ANCHOR": Code(
         TIME,
         INSUFFICIENT,
         "No outside witness or timestamp bounds when the entries were made.",
         "Let a witness cosign the log's checkpoints.",
+    ),
+    "UNWITNESSED": Code(
+        TIME,
+        INSUFFICIENT,
+        "The newest statements of nodes are in no log that a witness or time-stamp covers.",
+        "Ask for an export made after the witnesses' next round.",
+    ),
+    "ANCHOR": Code(
+        TIME,
+        FAIL,
+        "A time-anchor's cosignature or token is missing, or says otherwise than the anchor.",
+        "Ask the witness or the time-stamp server what it signed.",
+    ),
+    "TIME-BOUND": Code(
+        TIME,
+        INSUFFICIENT,
+        "Outside times around a statement are further apart than anchor_lag_s_max, or lack one.",
+        "Let witnesses cosign more often; judge the statement's time by its neighbours.",
+    ),
+    "BACKDATED": Code(
+        TIME,
+        FAIL,
+        "A statement's time is before an outside time that its signer already knew.",
+        _ASK,
+    ),
+    "POSTDATED": Code(
+        TIME,
+        FAIL,
+        "A statement's time is after an outside time at which it was already in the log.",
+        _ASK,
     ),
     "CLOCK": Code(
         TIME,
@@ -264,7 +480,7 @@ CODES: dict[str, Code] = {
     "LICENCE-UNAUTHENTICATED": Code(
         LICENCE,
         INSUFFICIENT,
-        "A licence that permits rest on is not listed by SHA-256 in the policy.",
+        "A licence that permits rest on is neither listed in the policy nor signed by its issuers.",
         "Compare the file with what the authority issued; if it is the same, list its SHA-256.",
     ),
     "LICENCE-ABSENT": Code(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import tomllib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from cryptography.x509 import Certificate, load_der_x509_certificate
+
 from raffinate.errors import ConfigError
+from raffinate.tlog.cosignature import CosignatureVerifier, parse_witness_key
 from raffinate.tlog.note import EcdsaVerifier, Ed25519Verifier, NoteError, load_p256, parse_vkey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 GAP_S_MAX = 3600
 ANCHOR_LAG_S_MAX = 86_400
@@ -20,8 +24,10 @@ _TABLES = {
     "v": None,
     "log": {"origin", "keys"},
     "authority": {"key"},
-    "licences": {"sha256"},
+    "licences": {"sha256", "issuers"},
     "equipment": {"serials"},
+    "witnesses": {"keys", "quorum"},
+    "timestamps": {"certificates"},
     "limits": {"gap_s_max", "anchor_lag_s_max"},
     "pin": {"size", "root"},
 }
@@ -40,6 +46,16 @@ class Policy:
     anchor_lag_s_max: int = ANCHOR_LAG_S_MAX
     pin: tuple[int, bytes] | None = None
     trusted: bool = True
+    issuers: tuple[bytes, ...] = ()
+    witnesses: tuple[CosignatureVerifier, ...] = ()
+    quorum: int = 1
+    timestamps: tuple[Certificate, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what signatures are judged by: origin, log keys, authority key."""
+        parts = [self.origin, *(key.vkey() for key in self.log_keys), self.authority_spki.hex()]
+        return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def parse_policy(file: str, text: str) -> Policy:
@@ -50,16 +66,24 @@ def parse_policy(file: str, text: str) -> Policy:
         raise ConfigError(f"{file}: not TOML: {error}") from None
     _check_names(file, value)
     log, authority = _table(file, value, "log"), _table(file, value, "authority")
-    limits = value.get("limits", {})
+    limits, licences = value.get("limits", {}), value.get("licences", {})
+    witnesses = _witnesses(file, value.get("witnesses", {}))
     return Policy(
         _text(file, log, "log.origin"),
         _log_keys(file, log),
-        _spki(file, _text(file, authority, "authority.key")),
-        _digests(file, value.get("licences", {}).get("sha256", [])),
+        _spki(file, _text(file, authority, "authority.key"), "authority.key"),
+        _digests(file, licences.get("sha256", [])),
         _serials(file, value.get("equipment", {}).get("serials", [])),
         _seconds(file, limits, "gap_s_max", GAP_S_MAX),
         _seconds(file, limits, "anchor_lag_s_max", ANCHOR_LAG_S_MAX),
         _pin(file, value.get("pin")),
+        issuers=tuple(
+            _spki(file, text, "licences.issuers")
+            for text in _texts(file, licences.get("issuers", []), "licences.issuers")
+        ),
+        witnesses=witnesses,
+        quorum=_quorum(file, value.get("witnesses", {}), len(witnesses)),
+        timestamps=_certificates(file, value.get("timestamps", {}).get("certificates", [])),
     )
 
 
@@ -80,6 +104,7 @@ def format_policy(
     serials: Iterable[str],
     gap_s_max: int = GAP_S_MAX,
     anchor_lag_s_max: int = ANCHOR_LAG_S_MAX,
+    witnesses: Sequence[str] = (),
 ) -> str:
     """A commented policy of a site's public document, for an auditor to check and keep."""
     lines = [
@@ -106,12 +131,27 @@ def format_policy(
         "# Serials of machines that must be covered by statements.",
         "serials = [" + ", ".join(f'"{serial}"' for serial in serials) + "]",
         "",
+        *_witness_lines(witnesses),
         "[limits]",
         "# Uncovered time of a node above gap_s_max makes the bundle insufficient.",
         f"gap_s_max = {gap_s_max}",
         f"anchor_lag_s_max = {anchor_lag_s_max}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _witness_lines(keys: Sequence[str]) -> list[str]:
+    if not keys:
+        return []
+    return [
+        "[witnesses]",
+        "# Verifier keys of witnesses you trust; a time counts when quorum of them gave it.",
+        "keys = [",
+        *(f'  "{key}",' for key in keys),
+        "]",
+        f"quorum = {len(keys) // 2 + 1}",
+        "",
+    ]
 
 
 def add_digests(file: str, text: str, digests: Iterable[str]) -> str:
@@ -177,13 +217,50 @@ def _log_keys(file: str, log: dict[str, Any]) -> tuple[Ed25519Verifier | EcdsaVe
     return tuple(found)
 
 
-def _spki(file: str, text: str) -> bytes:
+def _spki(file: str, text: str, name: str) -> bytes:
     try:
         spki = b64decode(text, validate=True)
         load_p256(spki)
     except ValueError:
-        raise ConfigError(f"{file}: authority.key is no P-256 key in base64 SPKI DER") from None
+        raise ConfigError(f"{file}: {name} is no P-256 key in base64 SPKI DER") from None
     return spki
+
+
+def _witnesses(file: str, table: dict[str, Any]) -> tuple[CosignatureVerifier, ...]:
+    found = []
+    for key in _texts(file, table.get("keys", []), "witnesses.keys"):
+        try:
+            found.append(parse_witness_key(key))
+        except NoteError as error:
+            raise ConfigError(f"{file}: witnesses.keys: {error}") from None
+    if len({witness.name for witness in found}) != len(found):
+        raise ConfigError(f"{file}: witnesses.keys has a name twice")
+    return tuple(found)
+
+
+def _quorum(file: str, table: dict[str, Any], count: int) -> int:
+    found = table.get("quorum", count // 2 + 1)
+    if type(found) is not int or found < 1 or (count and found > count):
+        raise ConfigError(f"{file}: witnesses.quorum is 1 to the number of witnesses.keys")
+    return found
+
+
+def _certificates(file: str, found: object) -> tuple[Certificate, ...]:
+    try:
+        return tuple(
+            load_der_x509_certificate(b64decode(text, validate=True))
+            for text in _texts(file, found, "timestamps.certificates")
+        )
+    except ValueError:
+        raise ConfigError(
+            f"{file}: timestamps.certificates are X.509 certificates, DER in base64"
+        ) from None
+
+
+def _texts(file: str, found: object, name: str) -> list[str]:
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise ConfigError(f"{file}: {name} is a list of texts")
+    return found
 
 
 def _digests(file: str, found: object) -> frozenset[str]:
@@ -202,9 +279,7 @@ def _digests(file: str, found: object) -> frozenset[str]:
 
 
 def _serials(file: str, found: object) -> tuple[str, ...]:
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise ConfigError(f"{file}: equipment.serials is a list of texts")
-    return tuple(found)
+    return tuple(_texts(file, found, "equipment.serials"))
 
 
 def _seconds(file: str, table: dict[str, Any], name: str, default: int) -> int:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, NOTICE, QUESTIONS
 
 if TYPE_CHECKING:
     from raffinate.audit.result import Finding, Result
+    from raffinate.audit.timeline import Timeline
 
 NOT_LEGAL_ADVICE = "Not legal advice."
 EXIT_PASS, EXIT_INSUFFICIENT, EXIT_FAIL = 0, 3, 4
 _SHOWN_MAX = 50
+_STATES = ("running", "idle", "gap", "unaccounted")
 
 
 def exit_status(result: Result) -> int:
@@ -30,14 +33,15 @@ def as_json(result: Result) -> dict[str, Any]:
         "origin": result.origin,
         "size": result.size,
         "root": b64encode(result.root).decode(),
-        "lastAnchor": None,
-        "unwitnessed": result.size,
+        "lastAnchorMs": result.anchor_ms,
+        "unwitnessed": result.size - result.anchored,
         "entries": result.entries,
         "statements": result.statements,
         "permits": result.permits,
         "verdicts": {question: result.verdict(question) for question in QUESTIONS},
         "first": {question: _one(result.first(question)) for question in QUESTIONS},
         "equipment": dict(sorted(result.machines.items())),
+        "timelines": {serial: _timeline(line) for serial, line in sorted(result.timelines.items())},
         "counts": dict(sorted(result.counts.items())),
         "findings": [_one(finding) for finding in result.findings],
         "notice": NOT_LEGAL_ADVICE,
@@ -48,8 +52,9 @@ def as_text(result: Result) -> str:
     """For a person: verdicts, what keeps them from PASS, findings with meaning and remedy."""
     root = b64encode(result.root).decode() or "-"
     head = f"log {result.origin or '-'} size {result.size} root {root}"
+    suffix = result.size - result.anchored
     lines = [
-        f"{head}, last anchor none, unwitnessed suffix {result.size}",
+        f"{head}, last anchor {_time(result.anchor_ms)}, unwitnessed suffix {suffix}",
         f"{result.entries} entries: {result.statements} statements, {result.permits} permits",
         "",
     ]
@@ -63,6 +68,9 @@ def as_text(result: Result) -> str:
             f"licence of {serial:<20} {verdict}"
             for serial, verdict in sorted(result.machines.items())
         ]
+    for serial, line in sorted(result.timelines.items()):
+        parts = zip(_STATES, line.totals(), strict=True)
+        lines.append(f"time of {serial:<23} " + ", ".join(f"{n} {_hours(ms)}" for n, ms in parts))
     for code in sorted(result.counts, key=lambda name: (_rank(name), name)):
         known = CODES[code]
         lines += ["", f"{code} ({known.effect}, {result.counts[code]}): {known.meaning}"]
@@ -72,6 +80,26 @@ def as_text(result: Result) -> str:
             lines.append(f"  and {result.counts[code] - min(len(found), _SHOWN_MAX)} more")
         lines.append(f"  -> {known.remedy}")
     return "\n".join([*lines, "", NOT_LEGAL_ADVICE]) + "\n"
+
+
+def _timeline(line: Timeline) -> dict[str, Any]:
+    return {
+        "binMs": line.bin_ms,
+        "states": _STATES,
+        "bins": [[number * line.bin_ms, *cell] for number, cell in sorted(line.bins.items())],
+        "gaps": [[start_ms, end_ms, cause] for start_ms, end_ms, cause in line.gaps],
+        "totalsMs": line.totals(),
+    }
+
+
+def _time(time_ms: int | None) -> str:
+    if time_ms is None:
+        return "none"
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hours(time_ms: int) -> str:
+    return f"{time_ms / 3_600_000:.2f} h"
 
 
 def _because(result: Result, question: str) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, LICENCE, NOTICE, PASS, QUESTIONS
+
+if TYPE_CHECKING:
+    from raffinate.audit.timeline import Timeline
 
 FINDINGS_KEPT_MAX = 1000
 
@@ -25,7 +29,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Result:
-    """The outcome; `equipment` has the licence verdict of each machine by serial."""
+    """The outcome, by machines' serials: licence verdicts, and how their time is accounted for.
+
+    The first `anchored` entries were there at `anchor_ms`; what follows is the unwitnessed suffix.
+    """
 
     origin: str = ""
     size: int = 0
@@ -36,6 +43,9 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     machines: dict[str, str] = field(default_factory=dict)
+    timelines: dict[str, Timeline] = field(default_factory=dict)
+    anchor_ms: int | None = None
+    anchored: int = 0
     _bad: dict[str, set[str]] = field(default_factory=dict)
     _first: dict[str, Finding] = field(default_factory=dict)
 

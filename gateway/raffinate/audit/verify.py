@@ -1,52 +1,105 @@
 """The offline verifier. Reaches only pure modules; files come in through a `Source`.
 
-Order: manifest, checkpoint, then one pass over the entries that rebuilds every tile and checks
-each statement as the roster stands at its index. Memory does not grow with the log.
+Order: manifest, checkpoint, then one pass over the entries that rebuilds every tile and judges
+each statement as the roster stands at its index; a revocation that reaches back makes a second
+pass, which knows it from the start. Memory does not grow with the log.
 """
 
 from __future__ import annotations
 
+import json
+from collections import deque
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
+from raffinate.audit.anchors import AnchorError
+from raffinate.audit.checkers import CHECKERS
+from raffinate.audit.chunk import Reader, Run
 from raffinate.audit.entries import EntryChecker
+from raffinate.audit.facts import FRAMES_PREFIX, Context
+from raffinate.audit.forest import Forest
 from raffinate.audit.policy import Policy, policy_of_public
 from raffinate.audit.result import Result
+from raffinate.audit.roots import root_reader
+from raffinate.audit.work import Inline, Job
 from raffinate.errors import ConfigError, RejectedError
 from raffinate.evidence import dsse
 from raffinate.tlog.checkpoint import Checkpoint, parse_checkpoint
-from raffinate.tlog.hashing import leaf_hash, range_hash
 from raffinate.tlog.note import NoteError, parse_note, verify_note
-from raffinate.tlog.tiles import (
-    TileError,
-    TileReader,
-    bundles_of,
-    decode_bundle,
-    entries_path,
-    tile_path,
-)
-from raffinate.tlog.tree import Tree
+from raffinate.tlog.tiles import TILE_WIDTH, TileError, TileReader, bundles_of, entries_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from raffinate.audit.chunk import Chunk
+    from raffinate.audit.roster import Standing
     from raffinate.audit.source import Source
-    from raffinate.tlog.tiles import Subtree
+    from raffinate.audit.work import Work
+    from raffinate.tlog.note import Note
 
 MANIFEST = "MANIFEST.json"
 PUBLIC = "keys.json"
 CHECKPOINT = "log/checkpoint"
 MANIFEST_BYTES_MAX = 32 * 1024 * 1024
-_ROOTS_KEPT = 4096
+SAVE_EVERY_BUNDLES = 64
+BAD_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Signatures of the first `entries` entries, which have `root`, are good but for `bad`."""
+
+    entries: int = 0
+    root: bytes = b""
+    bad: frozenset[int] = frozenset()
+
+
+class Memory(Protocol):
+    """Where a verification that may be broken off keeps what it has checked."""
+
+    def load(self, policy: str) -> Checked:
+        """What an earlier run under this policy (its SHA-256) kept, or nothing."""
+
+    def save(self, policy: str, checked: Checked) -> None:
+        """Keep it."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a pass may start from."""
+
+    checked: Checked = field(default_factory=Checked)
+    foreseen: dict[str, Standing] = field(default_factory=dict)
 
 
 def verify(
-    source: Source, policy: Policy | None, progress: Callable[[int, int], None] | None = None
+    source: Source,
+    policy: Policy | None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    period: tuple[int | None, int | None] | None = None,
+    work: Work | None = None,
+    memory: Memory | None = None,
 ) -> Result:
-    """Judge a bundle. `progress(entries done, entries)`. Raises BundleError when unreadable."""
-    return _Verification(source, policy, progress).run()
+    """Judge a bundle. `progress(entries done, entries)`. Raises BundleError when unreadable.
+
+    `period` (from, to; UTC ms) stands in for the one in the manifest. `work` checks bundles, by
+    default in this process.
+    """
+    work = Inline(source) if work is None else work
+    digest = "" if policy is None else policy.digest
+    known = _Known(Checked() if memory is None else memory.load(digest))
+    while True:
+        work.reset()
+        verification = _Verification(source, policy, progress, period, work, memory, known)
+        result = verification.run()
+        if verification.mismatch:
+            known = replace(known, checked=Checked())
+        elif verification.stale and not known.foreseen:
+            known = _Known(verification.checked(), verification.standings())
+        else:
+            return result
 
 
 class _Verification:
@@ -55,14 +108,42 @@ class _Verification:
         source: Source,
         policy: Policy | None,
         progress: Callable[[int, int], None] | None,
+        period: tuple[int | None, int | None] | None,
+        work: Work,
+        memory: Memory | None,
+        known: _Known,
     ) -> None:
         self._source = source
         self._result = Result()
         self._progress = progress
+        self._period = period
         self._manifest: dict[str, tuple[int, str]] = {}
         self._unread: set[str] = set()
         self._envelope: dsse.Envelope | None = None
         self._policy = policy
+        self._work = work
+        self._memory = memory
+        self._known = known
+        self._bad: set[int] = set(known.checked.bad)
+        self._checker: EntryChecker | None = None
+        self._forest = Forest(self._fetch)
+        self.mismatch = False
+
+    @property
+    def stale(self) -> bool:
+        """True when a later statement changed how earlier entries are to be judged."""
+        return self._checker is not None and self._checker.roster.stale
+
+    def standings(self) -> dict[str, Standing]:
+        """The ended keys' standings, as the whole log says."""
+        assert self._checker is not None  # noqa: S101 - asked only after a pass
+        signers = self._checker.roster.signers.values()
+        return {one.keyid: one.standing for one in signers if one.standing.ended}
+
+    def checked(self) -> Checked:
+        """What this pass knows of signatures."""
+        whole = self._forest.size // TILE_WIDTH * TILE_WIDTH
+        return Checked(whole, self._forest.root(whole), frozenset(self._bad))
 
     def run(self) -> Result:
         result = self._result
@@ -70,10 +151,28 @@ class _Verification:
         policy = self._choose_policy()
         if policy is None:
             return result
-        head = self._read_checkpoint(policy)
-        if head is not None:
-            checker = EntryChecker(policy, self._read_optional, self._root_at(head.size), result)
+        found = self._read_checkpoint(policy)
+        if found is not None:
+            note, head = found
+            root_at = self._root_at(head.size)
+            checkers = self._make_checkers(policy, manifest)
+            self._checker = checker = EntryChecker(
+                policy,
+                self._read_optional,
+                root_at,
+                self._leaf_at(head.size),
+                self._split,
+                result,
+                self._known.foreseen,
+                checkers,
+            )
             self._walk(head, checker)
+            if self.mismatch:
+                return result
+            try:
+                checker.anchor(checker.anchors.of_checkpoint(note, head.size))
+            except AnchorError as error:
+                result.add("COSIGNATURE", str(error), file=CHECKPOINT)
             self._check_pin(policy, head)
             checker.finish(manifest)
             self._check_manifest_signature(checker)
@@ -86,8 +185,8 @@ class _Verification:
             return self._policy
         self._result.add("UNTRUSTED-ROOT", "no policy was given")
         try:
-            return policy_of_public(orjson.loads(self._read(PUBLIC) or b""))
-        except (ConfigError, orjson.JSONDecodeError) as error:
+            return policy_of_public(json.loads(self._read(PUBLIC) or b""))
+        except (ConfigError, ValueError, RecursionError) as error:
             self._result.add(
                 "MANIFEST", f"the bundle's own keys are unreadable: {error}", file=PUBLIC
             )
@@ -99,18 +198,20 @@ class _Verification:
         try:
             data = self._source.read(MANIFEST)
             self._envelope = dsse.decode_envelope(data, MANIFEST_BYTES_MAX)
-            value: dict[str, Any] = orjson.loads(self._envelope.payload)
+            value: dict[str, Any] = json.loads(self._envelope.payload)
             self._manifest = {
                 str(item["path"]): (int(item["size"]), str(item["sha256"]))
                 for item in value["files"]
             }
-        except (KeyError, TypeError, ValueError, RejectedError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, RejectedError) as error:
             self._result.add("MANIFEST", f"unreadable: {error}", file=MANIFEST)
             self._unread = paths - {MANIFEST}
             return {}
         for path in sorted(paths - set(self._manifest) - {MANIFEST}):
             self._result.add("FILE-EXTRA", f"{path} is not in the manifest", file=path)
         self._unread = set(self._manifest)
+        if self._period is not None:
+            value["fromMs"], value["toMs"] = self._period
         return value
 
     def _check_manifest_signature(self, checker: EntryChecker) -> None:
@@ -125,6 +226,14 @@ class _Verification:
             dsse.verify(envelope, key)
         except RejectedError as error:
             self._result.add("MANIFEST", str(error), file=MANIFEST)
+
+    def _make_checkers(self, policy: Policy, manifest: dict[str, Any]) -> Iterable[Any]:
+        frames = sorted(path for path in self._manifest if path.startswith(FRAMES_PREFIX))
+        self._work.join = not frames
+        times = (manifest.get(name) for name in ("fromMs", "toMs"))
+        from_ms, to_ms = (time if isinstance(time, int) else None for time in times)
+        context = Context(policy, self._result, self._read_optional, frames, from_ms, to_ms)
+        return [make(context) for make in CHECKERS]
 
     def _read(self, path: str) -> bytes | None:
         """A file's bytes, held against the manifest; None with a finding when it is not there."""
@@ -144,7 +253,7 @@ class _Verification:
         """A document's bytes; None without a finding when the manifest has it not."""
         return self._read(path) if path in self._manifest else None
 
-    def _read_checkpoint(self, policy: Policy) -> Checkpoint | None:
+    def _read_checkpoint(self, policy: Policy) -> tuple[Note, Checkpoint] | None:
         result = self._result
         result.origin = policy.origin
         data = self._read(CHECKPOINT)
@@ -163,7 +272,7 @@ class _Verification:
             return None
         if len(signers) != len(policy.log_keys):
             result.add("CHECKPOINT", "one of the log's signatures is missing", file=CHECKPOINT)
-        return head
+        return note, head
 
     def _check_pin(self, policy: Policy, head: Checkpoint) -> None:
         if policy.pin is None:
@@ -175,62 +284,107 @@ class _Verification:
             self._result.add("PIN-MISMATCH", f"the root at size {size} is not the pinned one")
 
     def _root_at(self, size: int) -> Callable[[int], bytes | None]:
-        """Roots of earlier sizes, from the bundle's tiles (which the walk holds to the entries)."""
-        reader = TileReader(self._fetch, size)
-        kept: dict[int, bytes | None] = {}
+        return root_reader(self._source, size)
 
-        def root_at(at: int) -> bytes | None:
-            if at > size:
+    def _leaf_at(self, size: int) -> Callable[[int], bytes | None]:
+        reader = TileReader(self._fetch, size, 1)
+
+        def leaf_at(index: int) -> bytes | None:
+            try:
+                return reader.node(0, index)
+            except (KeyError, TileError, IndexError):
                 return None
-            if at not in kept:
-                if len(kept) > _ROOTS_KEPT:
-                    kept.clear()
-                try:
-                    kept[at] = range_hash(reader.node, 0, at)
-                except (KeyError, TileError):
-                    kept[at] = None
-            return kept[at]
 
-        return root_at
+        return leaf_at
 
     def _fetch(self, path: str) -> bytes:
         return self._source.read(f"log/{path}")
 
     def _walk(self, head: Checkpoint, checker: EntryChecker) -> None:
         """One pass over the entries: check each, rebuild the tiles and compare."""
-        tree = Tree(self._fetch)
-        for bundle, width in bundles_of(head.size):
-            path = f"log/{entries_path(bundle, width)}"
-            entries = self._entries(path, width)
-            if entries is None:
-                self._result.add("ROOT", f"entry {tree.size} and what follows cannot be read")
+        sent: deque[Job] = deque()
+        jobs = (self._job(bundle, width, head.size) for bundle, width in bundles_of(head.size))
+        job = next(jobs, None)
+        while job is not None or sent:
+            ahead = self._work.ahead if self._forest.size else 1
+            while job is not None and len(sent) < ahead:
+                self._work.send(job, checker.roster.signers)
+                sent.append(job)
+                job = next(jobs, None)
+            if not self._take(sent.popleft(), self._work.receive(), checker):
+                self._work.reset()
                 return
-            for index, entry in enumerate(entries, tree.size):
-                checker.check(index, entry)
-            growth = tree.extend([leaf_hash(entry) for entry in entries])
-            tree = growth.tree
-            for level, tile, subtree in growth.completed:
-                self._compare(level, tile, subtree)
-            self._result.entries = tree.size
             if self._progress is not None:
-                self._progress(tree.size, head.size)
-        for level, tile, subtree in tree.edge():
-            self._compare(level, tile, subtree)
-        if tree.root() != head.root:
+                self._progress(self._forest.size, head.size)
+        for level, tile, hashes in self._forest.edge():
+            self._compare(level, tile, hashes)
+        if self._forest.root() != head.root:
             self._result.add("ROOT", "the entries lead to another root than the checkpoint's")
 
-    def _entries(self, path: str, width: int) -> list[bytes] | None:
-        data = self._read(path)
-        if data is None:
-            return None
-        try:
-            return decode_bundle(data, width)
-        except TileError as error:
-            self._result.add("ENTRIES", str(error), file=path)
-            return None
+    def _job(self, bundle: int, width: int, size: int) -> Job:
+        first = bundle * TILE_WIDTH
+        checked = self._known.checked
+        trusted = first + width <= checked.entries and width == TILE_WIDTH
+        signatures = not trusted or any(first <= index < first + width for index in checked.bad)
+        path = f"log/{entries_path(bundle, width)}"
+        return Job(path, first, width, size, signatures, frozenset(self._known.foreseen))
 
-    def _compare(self, level: int, tile: int, subtree: Subtree) -> None:
-        path = f"log/{tile_path(level, tile, len(subtree))}"
+    def _take(self, job: Job, chunk: Chunk, checker: EntryChecker) -> bool:
+        """Judge a bundle's entries; False when the pass cannot go on."""
+        self._unread.discard(job.path)
+        if chunk.size is None:
+            self._result.add("FILE-MISSING", f"{job.path} is not in the bundle", file=job.path)
+        elif chunk.size != self._manifest.get(job.path, (chunk.size,))[0]:
+            self._result.add("FILE-CHANGED", f"{job.path} is not the file listed", file=job.path)
+        if chunk.fault is not None:
+            self._result.add("ENTRIES", chunk.fault, file=job.path)
+        if not chunk.leaves:
+            self._result.add("ROOT", f"entry {job.first} and what follows cannot be read")
+            return False
+        for item in chunk.items:
+            checker.take(item)
+        self._bad.update(chunk.bad)
+        self._bad.update(checker.bad)
+        checker.bad.clear()
+        for level, tile, hashes in self._forest.extend(chunk.leaves, chunk.top):
+            self._compare(level, tile, hashes)
+        self._result.entries = self._forest.size
+        return self._keep(self._forest.size)
+
+    def _keep(self, entries: int) -> bool:
+        """Save what was checked now and then; False when an earlier run checked another log."""
+        checked = self._known.checked
+        if entries == checked.entries and self._forest.root() != checked.root:
+            self.mismatch = True
+            return False
+        if (
+            self._memory is not None
+            and self._policy is not None
+            and entries > checked.entries
+            and entries % (SAVE_EVERY_BUNDLES * TILE_WIDTH) == 0
+            and len(self._bad) <= BAD_MAX
+        ):
+            self._memory.save(self._policy.digest, self.checked())
+        return True
+
+    def _split(self, run: Run) -> Iterable[Run]:
+        """The statements of a joined run one by one, from its bundle."""
+        first = run.index // TILE_WIDTH * TILE_WIDTH
+        width = min(TILE_WIDTH, self._result.size - first)
+        data = self._source.read(f"log/{entries_path(first // TILE_WIDTH, width)}")
+        reader = Reader(self._root_at(self._result.size))
+        keyid = run.first.keyid
+        assert self._checker is not None  # noqa: S101 - runs come from it alone
+        reader.learn({keyid: self._checker.roster.signers[keyid].spki})
+        chunk = reader.read(data, first, width, signatures=False, join=False)
+        return [
+            item
+            for item in chunk.items
+            if isinstance(item, Run) and run.index <= item.index <= run.last_index
+        ]
+
+    def _compare(self, level: int, tile: int, hashes: bytes) -> None:
+        path = f"log/{self._forest.path(level, tile, hashes)}"
         data = self._read(path)
-        if data is not None and data != b"".join(subtree.levels[0]):
+        if data is not None and data != hashes:
             self._result.add("TILE", f"{path} is not what the entries give", file=path)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +9,13 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from raffinate.audit.bundle import export as write_bundle
-from raffinate.audit.policy import Policy, parse_policy
-from raffinate.audit.report import as_json, as_text, exit_status
-from raffinate.audit.source import open_source
-from raffinate.audit.verify import verify as verify_bundle
-from raffinate.config import load_config
-from raffinate.errors import ConfigError
+from raffinate.audit.command import EPILOG, Order, run
+from raffinate.audit.report import as_text, exit_status
+from raffinate.cli.audit_checkpoint import checkpoint
+from raffinate.cli.audit_export import export
+from raffinate.cli.audit_policy import policy
+from raffinate.cli.audit_reconcile import reconcile
+from raffinate.cli.close import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,59 +26,55 @@ def audit() -> None:
     """Export the evidence, and verify it anywhere without the gateway."""
 
 
-@audit.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--plant",
-    type=click.Path(path_type=Path),
-    default=Path("plant.toml"),
-    show_default=True,
-    help="The plant's configuration; says where keys and data are.",
-)
-@click.option("--from", "start", metavar="TIME", help="Begin of the period, RFC 3339 UTC.")
-@click.option("--to", "end", metavar="TIME", help="End of the period, RFC 3339 UTC.")
-def export(bundle: Path, plant: Path, start: str | None, end: str | None) -> None:
-    """Write the audit bundle BUNDLE: a folder, or a zip if it ends in .zip.
-
-    The log and every chain are always whole; the period is recorded in the manifest, and a bundle
-    that ends before it is told as BUNDLE-OLD. Works beside a running gateway.
-    """
-    config = load_config(plant)
-    descriptors = [item.descriptor for item in config.plant.equipment.values()]
-    with _progress("files") as advance:
-        size = write_bundle(
-            config.storage.keys,
-            config.storage.data,
-            descriptors,
-            bundle,
-            from_ms=_time_ms("--from", start),
-            to_ms=_time_ms("--to", end),
-            now_ms=time.time_ns() // 1_000_000,
-            progress=advance,
-        )
-    click.echo(f"{bundle}: log of {size} entries")
+audit.add_command(checkpoint)
+audit.add_command(export)
+audit.add_command(reconcile)
+audit.add_command(policy)
+audit.add_command(close)
 
 
-@audit.command()
+@audit.command(epilog=EPILOG)
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option(
     "--policy",
+    "policy_file",
     type=click.Path(path_type=Path),
     help="The auditor's own policy; without it every verdict is at best INSUFFICIENT.",
 )
-@click.option("--json", "as_json_flag", is_flag=True, help="Print the whole result as JSON.")
+@click.option("--from", "start", metavar="TIME", help="Begin of the period, RFC 3339.")
+@click.option("--to", "end", metavar="TIME", help="End; a bundle that ends before is BUNDLE-OLD.")
+@click.option(
+    "--pin",
+    type=click.Path(path_type=Path),
+    help="A checkpoint seen before (a file), which the bundle's log must continue.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it there too.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Keep in this file what was checked, and go on from there after a break.",
+)
+@click.option("--processes", type=click.IntRange(min=1), help="By default one a core.")
 @click.pass_context
-def verify(ctx: click.Context, bundle: Path, policy: Path | None, as_json_flag: bool) -> None:
+def verify(
+    ctx: click.Context,
+    bundle: Path,
+    policy_file: Path | None,
+    start: str | None,
+    end: str | None,
+    pin: Path | None,
+    json_file: Path | None,
+    resume: Path | None,
+    processes: int | None,
+) -> None:
     """Judge the audit bundle BUNDLE offline by four questions.
 
-    Is it authentic, complete, time-trustworthy, licence-conformant? Exit status: 0 all four PASS,
-    3 at least one INSUFFICIENT and none FAIL, 4 at least one FAIL, 2 a bad policy, 1 any other
-    error. Not legal advice.
+    Is it authentic, complete, time-trustworthy, licence-conformant? The same as raffinate-verify.
     """
-    chosen = None if policy is None else _read_policy(policy)
+    order = Order(bundle, policy_file, start, end, pin, json_file, resume, processes)
     with _progress("entries") as advance:
-        result = verify_bundle(open_source(bundle), chosen, advance)
-    click.echo(json.dumps(as_json(result)) if as_json_flag else as_text(result), nl=as_json_flag)
+        result = run(order, advance)
+    click.echo(as_text(result), nl=False)
     ctx.exit(exit_status(result))
 
 
@@ -99,24 +92,3 @@ class _progress:  # noqa: N801 - used as a context manager only
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
-
-
-def _read_policy(path: Path) -> Policy:
-    try:
-        return parse_policy(str(path), path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is not there; name the auditor's policy file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def _time_ms(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
-    return int(found.astimezone(UTC).timestamp() * 1000)

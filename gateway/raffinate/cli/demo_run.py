@@ -19,6 +19,7 @@ import click
 import httpx
 
 from raffinate.audit.policy import add_digests, format_policy
+from raffinate.cli.demo_witness import DemoWitness
 from raffinate.config import load_config
 from raffinate.config.node import format_node_config, node_config
 from raffinate.config.template import write_template
@@ -74,6 +75,9 @@ class Demo:
         self._enrolling: dict[str, subprocess.Popen[bytes]] = {}
         self._enrolled: set[str] = set()
         self._serves = False
+        self._witness = DemoWitness(
+            self._folder / "witness", self._folder / "witness.log", _visibly
+        )
         self._url = f"http://127.0.0.1:{port}/"
 
     def run(self, seconds: float | None) -> None:
@@ -90,13 +94,14 @@ class Demo:
         try:
             config = self._prepare()
             stage = self._stage(config)
+            self._witness.start()
             self._start_gateway()
             stage.start()
             self._watch(stage, len(config.plant.points), end)
         except (StageError, DeployError, MissingToolError, PlantStateError) as error:
             raise RaffinateError(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("\nending: nodes, gateway, broker, plant")
+            click.echo("\nending: nodes, gateway, witness, broker, plant")
         finally:
             self._end(stage)
         click.echo(f"ended; history is in {self._folder}")
@@ -113,21 +118,31 @@ class Demo:
                     listen_port=self._port,
                     broker_port=_free_port(),
                     statement_s=STATEMENT_S,
+                    foreword="Simulated. ",
                 )
             self._check_second()
             _adjust(plant, self._port, self._influx, self._folder / "influx.token")
+            self._witness.prepare(plant, _free_port())
             config = load_config(plant)
             if not (config.storage.keys / "public.json").exists():
                 _visibly("keys", "init", "--origin", ORIGIN, "--plant", str(plant))
+            self._trust(config)
             digests = _write_licences(config)
             _write_nodes(config, self._folder / "nodes")
-            _write_policy(config, self._folder / "auditor", digests)
+            _write_policy(config, self._folder / "auditor", digests, self._witness.vkey)
         except OSError as error:
             place = error.filename or self._folder
             raise RaffinateError(
                 f"{place}: {error.strerror}; choose a folder you can write to with --folder"
             ) from error
         return config
+
+    def _trust(self, config: Config) -> None:
+        public = load_public(config.storage.keys)
+        keys = public["log"]
+        if not isinstance(keys, list):
+            raise RaffinateError(f"{config.storage.keys / 'public.json'} has no log keys")
+        self._witness.trust(str(public["origin"]), keys)
 
     def _check_second(self) -> None:
         from raffinate_rig.demo import running_demo  # noqa: PLC0415 - an extra
@@ -174,6 +189,7 @@ class Demo:
             for event in stage.poll():
                 self._tell(event)
             self._mind_gateway()
+            self._witness.mind()
             self._serves = self._serves or self._answers()
             self._mind_enrolments()
             if not ready:
@@ -243,6 +259,7 @@ class Demo:
         click.echo(
             f"  {ENDING}'s licence ends {ENDING_AFTER_S} s after the start, with {GRACE_S} s of "
             f"grace; it stops at {STOP_AT_S:g} s and asks for a start at {START_AT_S:g} s\n"
+            f"  witness: its own process and key, in {here}/witness; the policy names it\n"
             f"  try:  raffinate demo --folder {here} --fault sap-loss\n"
             f"  audit: raffinate audit export --plant {here}/plant.toml BUNDLE, then\n"
             f"         raffinate audit verify BUNDLE --policy {here}/auditor/policy.toml\n"
@@ -262,6 +279,7 @@ class Demo:
                 self._gateway.wait()
         if stage is not None:
             stage.stop()
+        self._witness.stop()
 
 
 def _check_port(port: int) -> None:
@@ -361,7 +379,7 @@ def _write_nodes(config: Config, nodes: Path) -> None:
             file.write_bytes(data)
 
 
-def _write_policy(config: Config, auditor: Path, digests: Sequence[str]) -> None:
+def _write_policy(config: Config, auditor: Path, digests: Sequence[str], vkey: str) -> None:
     """The auditor's folder: his policy, with this start's licences added."""
     auditor.mkdir(exist_ok=True)
     file = auditor / "policy.toml"
@@ -370,6 +388,6 @@ def _write_policy(config: Config, auditor: Path, digests: Sequence[str]) -> None
     else:
         public = load_public(config.storage.keys)
         serials = [machine.serial for machine in config.plant.equipment.values()]
-        text = format_policy(public, digests, serials)
+        text = format_policy(public, digests, serials, witnesses=[vkey])
         (auditor / "public.json").write_text(json.dumps(public, indent=1) + "\n", "utf-8")
     file.write_text(text, "utf-8")

@@ -33,6 +33,8 @@ def gateway(plant: Path, refill_influx: bool, verbose: bool) -> None:
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    if not verbose:
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # one line an exchange else
     config = load_config(plant)
     from raffinate.app import Gateway  # noqa: PLC0415 - slow to import, not needed for an error
 

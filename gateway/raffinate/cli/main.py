@@ -91,7 +91,7 @@ def _report_defect(error: BaseException) -> int:
 
 
 node = LazyGroup(
-    {"config": "raffinate.cli.node:config", "enrol": "raffinate.cli.enrol:enrol"},
+    {"config": "raffinate.cli.node:config", "enrol": "raffinate.cli.roster:enrol"},
     name="node",
     help="Configure boards and enrol their keys.",
 )
@@ -105,6 +105,8 @@ main = _Main(
         "export": "raffinate.cli.export:export",
         "keys": "raffinate.cli.keys:keys",
         "audit": "raffinate.cli.audit:audit",
+        "activity": "raffinate.cli.activity:activity",
+        "witness": "raffinate.cli.witness:witness",
     },
     name="raffinate",
     help="Gateway, evidence and audit for rare-earth separation plants.",

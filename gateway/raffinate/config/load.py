@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from raffinate.config.anchors import build_anchors
 from raffinate.config.plant import build_plant
 from raffinate.config.problems import Document
 from raffinate.config.schema import DescriptorFile, PlantFile
@@ -48,6 +49,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
     password = secrets.get(("broker",), "password", tables.broker)
     if password is not None and tables.broker.user is None:
         document.problem(("broker", "user"), "is missing beside the password; add it")
+    anchors = build_anchors(document, tables, file.parent)
     document.raise_problems()
     storage = tables.storage
     return Config(
@@ -71,6 +73,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
             warn_percent=storage.warn_percent,
         ),
         influx=influx,
+        anchors=anchors,
         boards={
             name: table.model_dump(include={"frame_scans", "outbox", "i2c", "spi", "wifi"})
             for name, table in tables.nodes.items()
@@ -82,16 +85,24 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
             }
             for name, table in tables.calibration.items()
         },
+        close_hour_utc=tables.evidence.close_hour_utc,
+    )
+
+
+def loopback_problem(host: str) -> str | None:
+    """Why `host` cannot be served, None when it can: this version serves its own machine only."""
+    if host in LOOPBACK:
+        return None
+    return (
+        f"is {host!r}; only {', '.join(LOOPBACK)} is served: other machines need TLS and "
+        "users, which this version does not have"
     )
 
 
 def _check_loopback(document: Document, table: str, host: str) -> None:
-    if host not in LOOPBACK:
-        document.problem(
-            (table, "host"),
-            f"is {host!r}; only {', '.join(LOOPBACK)} is served: other machines need TLS and "
-            "users, which this version does not have",
-        )
+    problem = loopback_problem(host)
+    if problem is not None:
+        document.problem((table, "host"), problem)
 
 
 def _influx(document: Document, tables: PlantFile, secrets: _Secrets) -> Influx | None:

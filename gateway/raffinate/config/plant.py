@@ -159,6 +159,10 @@ class _Builder:
                         (*path, "id"), f"{table.id}: {file} names the unknown stage {stage!r}"
                     )
             self._check_volume(path, table)
+            if descriptor.volume not in (None, table.volume):
+                self._problem(
+                    (*path, "volume"), f"is {table.volume!r}, but {file} says {descriptor.volume!r}"
+                )
             machines[table.id] = Equipment(
                 id=table.id,
                 name=descriptor.name,

@@ -82,6 +82,28 @@ class InfluxTable(Table):
     password_env: str | None = None
 
 
+class WitnessTable(Table):
+    """`[[witnesses]]`: who cosigns the log's checkpoints; `url` "files" for a stick."""
+
+    key: Annotated[str, StringConstraints(max_length=300)]
+    url: Annotated[str, StringConstraints(pattern=r"^(files|https?://[^\s?#]+)$", max_length=300)]
+
+
+class AnchorsTable(Table):
+    """`[anchors]`: how often witnesses are asked, how often their word goes into the log."""
+
+    interval_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    log_s: Annotated[int, Field(ge=1, le=86_400)] = 600
+
+
+class TimestampsTable(Table):
+    """`[timestamps]`: an RFC 3161 server, and the certificates its tokens lead to."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-\[\]-~]+$", max_length=120)]
+    ca: str
+    interval_s: Annotated[int, Field(ge=1, le=604_800)] = 3600
+
+
 class PointTable(Table):
     """One point of a kit, or a stage's difference from its kit; wiring keys depend on `driver`."""
 
@@ -211,6 +233,12 @@ class CalibrationTable(Table):
     factor: Annotated[float, Field(gt=0, le=100)] | None = None
 
 
+class EvidenceTable(Table):
+    """`[evidence]`: what the gateway states by itself."""
+
+    close_hour_utc: Annotated[int, Field(ge=0, le=23)] | None = None
+
+
 class PlantFile(Table):
     """plant.toml."""
 
@@ -220,6 +248,10 @@ class PlantFile(Table):
     broker: BrokerTable = BrokerTable()
     storage: StorageTable = StorageTable()
     influx: InfluxTable | None = None
+    witnesses: Annotated[list[WitnessTable], Field(max_length=16)] = []
+    anchors: AnchorsTable = AnchorsTable()
+    timestamps: TimestampsTable | None = None
+    evidence: EvidenceTable = EvidenceTable()
     kits: Annotated[dict[Id, dict[PointName, PointTable]], Field(min_length=1, max_length=64)]
     nodes: Annotated[dict[Id, NodeTable], Field(min_length=1, max_length=512)]
     sections: Annotated[list[SectionTable], Field(min_length=1, max_length=64)]
@@ -237,3 +269,4 @@ class DescriptorFile(Table):
     model: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     stages: Annotated[list[Id], Field(min_length=1, max_length=512)]
+    volume: str | None = None

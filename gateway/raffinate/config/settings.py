@@ -59,6 +59,34 @@ class Influx:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Who cosigns checkpoints: verifier key (its name in front), address or None for a stick."""
+
+    name: str
+    key: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamps:
+    """An RFC 3161 server; `ca` has the certificates its tokens must lead to, PEM."""
+
+    url: str
+    ca: Path
+    interval_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """What bounds the log's time from outside; asked and logged at most this often."""
+
+    interval_s: int
+    log_s: int
+    witnesses: tuple[Witness, ...]
+    timestamps: Timestamps | None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A whole plant folder, checked; paths are absolute."""
 
@@ -68,9 +96,12 @@ class Config:
     broker: Broker
     storage: Storage
     influx: Influx | None
+    anchors: Anchors
     boards: Mapping[str, Mapping[str, object]]
     """node.json members of each node that come from its own table alone."""
     calibration: Mapping[str, Mapping[str, object]]
+    close_hour_utc: int | None = None
+    """Hour at which each day of the log is closed; None: only by command."""
 
     @property
     def folder(self) -> Path:

@@ -15,10 +15,16 @@ FOLDERS = ("equipment", "licences")
 
 
 def write_template(
-    folder: Path, *, listen_port: int = 8080, broker_port: int = 1883, statement_s: int = 60
+    folder: Path,
+    *,
+    listen_port: int = 8080,
+    broker_port: int = 1883,
+    statement_s: int = 60,
+    foreword: str = "",
 ) -> list[Path]:
     """Write plant.toml and its descriptors into `folder`; the files written.
 
+    `foreword` is plain text that stands before the note which the page shows.
     Raises RaffinateError rather than overwrite anything.
     """
     source = files("raffinate.config") / "template"
@@ -29,6 +35,7 @@ def write_template(
         .replace("port = 8080", f"port = {listen_port}")
         .replace("port = 1883", f"port = {broker_port}")
         .replace("statement_s = 60", f"statement_s = {statement_s}")
+        .replace('note = "', f'note = "{foreword}')
     )
     present = [str(file) for file in contents if file.exists()]
     if present:

@@ -6,11 +6,11 @@ Envelope (DSSE 1.0.2, protocol 4): `{"payload":"<b64>","payloadType":"<type>",
 
 from __future__ import annotations
 
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -20,9 +20,13 @@ from raffinate.errors import RejectedError
 from raffinate.tlog.note import NoteError, load_p256
 from raffinate.tlog.p256 import SignatureError, check_der, low_s
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 STATEMENT = b"application/vnd.in-toto+json"
 PERMIT = b"application/vnd.raffinate.permit+json"
 MANIFEST = b"application/vnd.raffinate.manifest+json"
+LICENCE = b"application/vnd.raffinate.licence+toml"
 ENVELOPE_BYTES_MAX = 6144
 _KEYID_DIGITS = 64
 _HEAD = b'{"payload":"'
@@ -30,7 +34,22 @@ _TYPE = b'","payloadType":"'
 _KEYID = b'","signatures":[{"keyid":"'
 _SIG = b'","sig":"'
 _END = b'"}]}'
+_USUAL_SIG_CHARS = 96
+_SIG_START = -len(_END) - _USUAL_SIG_CHARS
+_TAIL_START = _SIG_START - len(_TYPE + STATEMENT + _KEYID + _SIG) - _KEYID_DIGITS
+_STATEMENT_PAE = b"DSSEv1 %d %b " % (len(STATEMENT), STATEMENT)
+# Strict DER of usual length with s well below n/2; what differs is looked at by `check_der`.
+_USUAL_FORM = re.compile(
+    rb"0(?:D\x02 [\x01-\x7f]|E\x02!\0[\x80-\xfe]).{31}\x02 [\x01-\x7e].{31}", re.DOTALL
+).fullmatch
 _HEX = frozenset(b"0123456789abcdef")
+_LAST = (
+    frozenset(b"%c" % char for char in b"AEIMQUYcgkosw048"),
+    frozenset(b"%c" % char for char in b"AQgw"),
+)
+_MIDDLES_KEPT = 1024
+_TYPE_BYTES_KEPT = 64
+_MIDDLES: dict[bytes, tuple[bytes, str]] = {}
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -46,8 +65,7 @@ class SigningKey(Protocol):
         """Lowercase hex SHA-256 of the SPKI DER."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A well-formed envelope; nothing in it is verified until `verify`."""
 
     payload: bytes
@@ -60,16 +78,50 @@ def decode_envelope(data: bytes, bytes_max: int = ENVELOPE_BYTES_MAX) -> Envelop
     """Take an envelope apart. Raises RejectedError `envelope` or `too-long`."""
     if len(data) > bytes_max:
         raise RejectedError("too-long", f"an envelope has at most {bytes_max} bytes")
-    payload, mark, rest = data[len(_HEAD) :].partition(_TYPE)
-    payload_type, mark2, rest = rest.partition(_KEYID)
-    keyid, mark3, rest = rest.partition(_SIG)
-    if not (data.startswith(_HEAD) and rest.endswith(_END) and mark and mark2 and mark3):
-        raise RejectedError("envelope", "not an envelope in its one canonical form")
-    if len(keyid) != _KEYID_DIGITS or not _HEX.issuperset(keyid):
-        raise RejectedError("envelope", "the keyid is not 64 lowercase hexadecimal digits")
-    if b'"' in payload_type or b"\\" in payload_type or not payload_type.isascii():
-        raise RejectedError("envelope", "the payload type is not plain ASCII")
-    return Envelope(_base64(payload), payload_type, keyid.decode(), _base64(rest[: -len(_END)]))
+    end, start = data.find(b'"', len(_HEAD)), data.rfind(b'"', 0, -len(_END)) + 1
+    middle = data[end:start]
+    found = _MIDDLES.get(middle)
+    if not (found and data.startswith(_HEAD) and data.endswith(_END)):
+        return _decode_new(data)
+    payload_type, keyid = found
+    return Envelope(
+        _base64(data[len(_HEAD) : end]), payload_type, keyid, _base64(data[start : -len(_END)])
+    )
+
+
+def statement_tail(keyid: str) -> bytes:
+    """What stands between payload and signature in a statement's envelope of this key."""
+    return b"".join((_TYPE, STATEMENT, _KEYID, keyid.encode(), _SIG))
+
+
+def split_statement(data: bytes, tails: Mapping[bytes, str]) -> tuple[str, bytes, bytes] | None:
+    """(keyid, payload, signature) of most statements' envelopes by keys whose tails are given.
+
+    None: ask `decode_envelope`, of which this is the quick half for signatures of usual length.
+    """
+    keyid = tails.get(data[_TAIL_START:_SIG_START])
+    if keyid is None or len(data) > ENVELOPE_BYTES_MAX:
+        return None
+    if not (data.startswith(_HEAD) and data.endswith(_END)):
+        return None
+    try:
+        return (
+            keyid,
+            _base64(data[len(_HEAD) : _TAIL_START]),
+            _base64(data[_SIG_START : -len(_END)]),
+        )
+    except RejectedError:
+        return None
+
+
+def verify_statement(payload: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> None:
+    """Check a statement's signature as `verify` does. Raises RejectedError `signature`."""
+    if _USUAL_FORM(signature) is None:
+        _check_form(signature)
+    try:
+        key.verify(signature, b"%b%d %b" % (_STATEMENT_PAE, len(payload), payload), _SHA256)
+    except InvalidSignature:
+        raise RejectedError("signature", "the signature does not verify") from None
 
 
 def encode_envelope(payload: bytes, payload_type: bytes, keyid: str, signature: bytes) -> bytes:
@@ -101,7 +153,7 @@ def digest(envelope: Envelope) -> bytes:
 
 def verify(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> None:
     """Check the signature, strict DER and low s included. Raises RejectedError `signature`."""
-    check_form(envelope)
+    _check_form(envelope.signature)
     try:
         key.verify(envelope.signature, pae(envelope.payload, envelope.payload_type), _SHA256)
     except InvalidSignature:
@@ -110,10 +162,7 @@ def verify(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> None:
 
 def check_form(envelope: Envelope) -> None:
     """Check that the signature is strict DER with a low s. Raises RejectedError `signature`."""
-    try:
-        check_der(envelope.signature)
-    except SignatureError as error:
-        raise RejectedError("signature", str(error)) from None
+    _check_form(envelope.signature)
 
 
 def sign(payload: bytes, payload_type: bytes, pair: SigningKey) -> bytes:
@@ -130,12 +179,38 @@ def public_key(spki: bytes) -> ec.EllipticCurvePublicKey:
         raise RejectedError("key", str(error)) from None
 
 
+def _check_form(signature: bytes) -> None:
+    try:
+        check_der(signature)
+    except SignatureError as error:
+        raise RejectedError("signature", str(error)) from None
+
+
+def _decode_new(data: bytes) -> Envelope:
+    """Take any envelope apart; what stands between payload and signature is remembered."""
+    payload, mark, rest = data[len(_HEAD) :].partition(_TYPE)
+    payload_type, mark2, rest = rest.partition(_KEYID)
+    keyid, mark3, rest = rest.partition(_SIG)
+    if not (data.startswith(_HEAD) and rest.endswith(_END) and mark and mark2 and mark3):
+        raise RejectedError("envelope", "not an envelope in its one canonical form")
+    if len(keyid) != _KEYID_DIGITS or not _HEX.issuperset(keyid):
+        raise RejectedError("envelope", "the keyid is not 64 lowercase hexadecimal digits")
+    if b'"' in payload_type or b"\\" in payload_type or not payload_type.isascii():
+        raise RejectedError("envelope", "the payload type is not plain ASCII")
+    found = Envelope(_base64(payload), payload_type, keyid.decode(), _base64(rest[: -len(_END)]))
+    if len(payload_type) <= _TYPE_BYTES_KEPT:
+        if len(_MIDDLES) >= _MIDDLES_KEPT:
+            _MIDDLES.clear()
+        _MIDDLES[b"".join((_TYPE, payload_type, _KEYID, keyid, _SIG))] = payload_type, found.keyid
+    return found
+
+
 def _base64(text: bytes) -> bytes:
     try:
         data = a2b_base64(text, strict_mode=True)
     except Base64Error:
         raise RejectedError("envelope", "not padded standard base64") from None
-    tail = len(data) % 3
-    if tail and b2a_base64(data[-tail:], newline=False) != text[-4:]:
+    # The bits that padding leaves over must be zero.
+    if text.endswith(b"=") and text.rstrip(b"=")[-1:] not in _LAST[text.endswith(b"==")]:
         raise RejectedError("envelope", "base64 with trailing bits that are not zero")
     return data

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from raffinate.errors import RaffinateError, RejectedError
-from raffinate.evidence import dsse
-from raffinate.evidence.chain import KNOWN
+from raffinate.evidence import dsse, roster
 from raffinate.evidence.store import Key
+from raffinate.keys import ROTATING
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import replace_file
 
@@ -25,11 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raffinate.evidence.intake import Intake
+    from raffinate.evidence.statement import Statement
     from raffinate.evidence.work import Work
-    from raffinate.keys import GatewayKeys
     from raffinate.model import Plant
 
 FILES_MAX = 100
+FILE_BYTES_MAX = 12 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work
     answers = []
     for path in sorted(folder.glob("*.dsse"))[:FILES_MAX]:
         try:
-            document = {"ok": True, **accept(path.read_bytes(), work)}
+            document = {"ok": True, **accept(_read(path), work)}
         except (RaffinateError, OSError) as error:
             document = {"ok": False, "error": str(error)}
         answers.append(Answer(path, document))
@@ -63,36 +63,112 @@ def answer(data: Path, answers: list[Answer]) -> None:
         found.path.unlink(missing_ok=True)
 
 
+def _read(path: Path) -> bytes:
+    with path.open("rb") as source:
+        data = source.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        raise RaffinateError(f"{path.name} has more than {FILE_BYTES_MAX} bytes")
+    return data
+
+
 def accept(
-    data: bytes, keys: GatewayKeys, plant: Plant, intake: Intake, work: Work
+    data: bytes, plant: Plant, intake: Intake, has_private: Callable[[str, str], bool], work: Work
 ) -> dict[str, Any]:
-    """Log one statement of the authority. Raises RaffinateError; a known one is accepted again."""
+    """Log one statement of the authority and act on it. Raises RaffinateError.
+
+    A known one gives its answer again. One that contradicts the roster is logged too, for its
+    number is used, and changes nothing. `has_private(role, keyid)` tells whether the private half
+    of a new key is here.
+    """
     envelope = dsse.decode_envelope(data)
-    if envelope.keyid != keys.authority_keyid:
+    authority = intake.keys.get(envelope.keyid)
+    if authority is None or authority.role != "authority":
         raise RejectedError("wrong-signer", "the file is not signed by this site's authority key")
-    authority = intake.keys[envelope.keyid]
     statement = intake.check(envelope, authority)
-    if statement.type != "enrol":
-        raise RejectedError("unsupported", f"this version does not act on {statement.type}")
-    body = statement.body
-    spki = b64decode(body["spki"])
-    dsse.public_key(spki)
-    if sha256(spki).hexdigest() != body["key"]:
-        raise RejectedError("wrong-key", "the enrolled keyid is not that of the enrolled key")
-    _check_name(body["role"], body["name"], plant)
-    known = intake.keys.get(body["key"])
-    if authority.chain.place(statement.seq, statement.prev) == KNOWN or known is not None:
-        if known is None or known.name != body["name"]:
-            raise RejectedError("known", "that number of the authority's chain is in the log")
-        return {"index": known.enrol_index, "keyid": known.keyid, "sha256": leaf_hash(data).hex()}
+    leaf = leaf_hash(data)
+    index = intake.index_of(authority, statement.seq, work)
+    if index is not None:
+        return _again(authority, statement, index, leaf, data, intake, work)
+    if authority.revoked:
+        raise RejectedError("not-in-use", f"that authority key is {authority.revoked}")
+    if (statement.seq, statement.prev) != (authority.chain.seq + 1, authority.chain.head):
+        raise RejectedError(
+            "order",
+            f"it is number {statement.seq} of the authority, the log is at {authority.chain.seq}: "
+            "hand in what was signed before; or the authority's folder is an older copy",
+        )
+    body, kind = statement.body, statement.type
+    fault = _fault(kind, body, plant, intake, has_private, work)
     index = intake.add(authority, statement, data, work)
-    key_id = 1 + max(intake.by_id)
-    intake.add_key(Key(key_id, body["key"], body["role"], body["name"], spki, index), work)
-    return {"index": index, "keyid": body["key"], "sha256": leaf_hash(data).hex()}
+    if fault is not None:
+        intake.find(work, "ENROLMENT", authority, statement.seq, str(fault))
+        raise RejectedError(
+            fault.code, f"{fault} (it stands in the log as entry {index} and changes nothing)"
+        )
+    changed = roster.apply(kind, body, intake.keys, index)
+    if changed is not None:
+        work.keys[changed.id] = changed
+    if kind in ("enrol", "rotate"):
+        key_id = 1 + max(intake.by_id)
+        spki = b64decode(body["spki"])
+        key = Key(key_id, body["key"], body["role"], body["name"], spki, index)
+        intake.add_key(key, work)
+    return _answer(statement, index, leaf)
 
 
-def _check_name(role: str, name: str, plant: Plant) -> None:
-    if role == "node" and name not in plant.nodes:
-        raise RejectedError("unknown-node", f"plant.toml has no node {name}")
-    if role != "node" and name != "gateway":
-        raise RejectedError("wrong-node", f"a key of role {role} has the name gateway")
+def _fault(
+    kind: str,
+    body: dict[str, Any],
+    plant: Plant,
+    intake: Intake,
+    has_private: Callable[[str, str], bool],
+    work: Work,
+) -> RejectedError | None:
+    """What speaks against a statement, for it must be logged before that is said."""
+
+    def leaf_at(key: Key, seq: int) -> str | None:
+        return intake.leaf_of(key, seq, work)
+
+    role, name = body["role"], body["name"]
+    try:
+        roster.check(kind, body, intake.keys, leaf_at)
+    except RejectedError as error:
+        return error
+    if kind == "enrol" and role == "node" and name not in plant.nodes:
+        return RejectedError("unknown-node", f"plant.toml has no node {name}")
+    if kind in ("enrol", "rotate") and role in ROTATING and not has_private(role, body["key"]):
+        return RejectedError(
+            "no-key", f"the keys folder has no private half of {role} key {body['key'][:16]}"
+        )
+    return None
+
+
+def _again(
+    authority: Key,
+    statement: Statement,
+    index: int,
+    leaf: bytes,
+    data: bytes,
+    intake: Intake,
+    work: Work,
+) -> dict[str, Any]:
+    if intake.leaf_of(authority, statement.seq, work) != leaf.hex():
+        intake.state_fork(authority, statement.seq, index, leaf, data, work)
+        raise RejectedError(
+            "known",
+            f"the log has another statement {statement.seq} of the authority: its folder was used "
+            "in two copies. Both are kept; rotate the authority's key",
+        )
+    return _answer(statement, index, leaf)
+
+
+def _answer(statement: Statement, index: int, leaf: bytes) -> dict[str, Any]:
+    body = statement.body
+    return {
+        "type": statement.type,
+        "role": body["role"],
+        "name": body["name"],
+        "keyid": body["key"],
+        "index": index,
+        "sha256": leaf.hex(),
+    }

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from raffinate.errors import RejectedError
-from raffinate.evidence import dsse
+from raffinate.evidence import dsse, period
 from raffinate.evidence.chain import AHEAD, KNOWN, fallen
+from raffinate.evidence.roster import Standing
 from raffinate.evidence.statement import Statement, parse_statement
 from raffinate.evidence.store import Finding, Key, Pending
 from raffinate.model import GapCover
@@ -37,6 +38,7 @@ PENDING_KEYS_MAX = 64
 FORKS_MAX = 64
 WAITING_MAX = 1000
 WAITING_MS_MAX = 60_000
+AFTER_END_MAX = 1000
 _ROOTS_KEPT = 256
 _TOPICS_KEPT = 10_000
 
@@ -98,6 +100,7 @@ class Intake:
                 return
             _check_sender(key, node)
             statement = self.check(looked, key, work.refused, verified=verified)
+            _check_quota(key, statement, work)
         except RejectedError as error:
             work.quarantine.append((message, error.code))
             return
@@ -139,10 +142,15 @@ class Intake:
         work.rows.append((key.id, statement.seq, index))
         work.indices[key.id, statement.seq] = index
         work.keys[key.id] = key
-        if statement.type == "denial":
-            self._note_denial(key, statement)
-        if newest:
-            codes += self._note_newest(key, statement, index)
+        if key.revoked and not Standing.of(key).trusts(statement.seq, index, leaf.hex()):
+            key.info["after_end"] = key.info.get("after_end", 0) + 1
+            codes.append("KEY-REVOKED" if key.revoked == "revoked" else "KEY-ENDED")
+        else:
+            if statement.type == "denial":
+                self._note_denial(key, statement)
+            if newest:
+                codes += self._note_newest(key, statement, index, work)
+            period.note(key, statement, index, self.keys, work)
         for code in codes:
             self.find(work, code, key, statement.seq)
         return index
@@ -155,6 +163,16 @@ class Intake:
             work.unpended.append(key.keyid)
         if key.role == "node":
             work.enrolled.append((key.name, key.keyid))
+
+    def index_of(self, key: Key, seq: int, work: Work) -> int | None:
+        """Log index of a key's statement, None when it is not logged."""
+        index = work.indices.get((key.id, seq))
+        return self._store.index_of(key.id, seq) if index is None else index
+
+    def leaf_of(self, key: Key, seq: int, work: Work) -> str | None:
+        """Hex leaf hash of a key's logged statement, None when it is not logged."""
+        index = self.index_of(key, seq, work)
+        return None if index is None else self._leaf(index, work).hex()
 
     def release_overdue(self, work: Work) -> None:
         """Log statements that waited long enough, each with what is missing before it."""
@@ -205,21 +223,23 @@ class Intake:
         self._release_next(key, work)
 
     def _take_again(self, key: Key, statement: Statement, data: bytes, work: Work) -> None:
-        index = work.indices.get((key.id, statement.seq))
-        if index is None:
-            index = self._store.index_of(key.id, statement.seq)
+        index = self.index_of(key, statement.seq, work)
         if index is None:
             index = self.add(key, statement, data, work)
         leaf = leaf_hash(data)
-        first = work.leaves[index - work.first] if index >= work.first else self._log.leaf(index)
-        if first == leaf:
+        if self._leaf(index, work) == leaf:
             work.receipts.append((key, statement.seq, index))
             # A gateway killed after this statement's commit told nobody yet of its gap.
             _note_gap(key, statement, work)
             return
-        self._fork(key, statement.seq, index, leaf, data, work)
+        self.state_fork(key, statement.seq, index, leaf, data, work)
 
-    def _fork(self, key: Key, seq: int, index: int, leaf: bytes, data: bytes, work: Work) -> None:
+    def _leaf(self, index: int, work: Work) -> bytes:
+        return work.leaves[index - work.first] if index >= work.first else self._log.leaf(index)
+
+    def state_fork(
+        self, key: Key, seq: int, index: int, leaf: bytes, data: bytes, work: Work
+    ) -> None:
         """State that one key signed two statements of one number; once for each second one."""
         name = leaf.hex()
         forks = key.info.setdefault("forks", [])
@@ -303,7 +323,7 @@ class Intake:
             work.pending.pop(oldest, None)
             work.unpended.append(oldest)
 
-    def _note_newest(self, key: Key, statement: Statement, index: int) -> list[str]:
+    def _note_newest(self, key: Key, statement: Statement, index: int, work: Work) -> list[str]:
         """Keep what the page shows; the codes of what fell since the statement before."""
         info, body, codes = key.info, statement.body, []
         registers = statement.registers()
@@ -323,6 +343,8 @@ class Intake:
         info["receipt"] = {"seq": statement.seq, "index": index}
         if statement.type in ("usage", "heartbeat"):
             info["use"] = body["equipment"]
+            if any(use["starts"] or use["startRequests"] for use in body["equipment"]):
+                work.uses.append((key, body))
         return codes
 
     def _check_seen(self, before: dict[str, Any] | None, seen: dict[str, Any]) -> list[str]:
@@ -370,6 +392,17 @@ class Intake:
 def _check_sender(key: Key, node: str) -> None:
     if key.role != "node" or key.name != node:
         raise RejectedError("wrong-node", f"key {key.keyid[:16]} is not one of {node}")
+
+
+def _check_quota(key: Key, statement: Statement, work: Work) -> None:
+    """Of an ended key only so many new statements are logged: who stole it fills no log."""
+    if (
+        key.revoked
+        and key.info.get("after_end", 0) >= AFTER_END_MAX
+        and key.chain.place(statement.seq, statement.prev) != KNOWN
+    ):
+        work.refused.setdefault(key.keyid, []).append((statement.seq, "key-revoked"))
+        raise RejectedError("key-revoked", f"the key is {key.revoked}")
 
 
 def _note_gap(key: Key, statement: Statement, work: Work) -> None:

@@ -18,24 +18,23 @@ class ReceiptMaker:
 
     def __init__(self, log: Sequencer) -> None:
         self._log = log
-        self._prover = log.prover()
+        self._lines = log.prover().lines
         self._consistency: dict[int, bytes] = {}
         self.size = log.size
 
     def receipt(self, keyid: str, seq: int, index: int, old: int) -> bytes:
         """The receipt of entry `index` to a node that last saw size `old`."""
-        lines = self._consistency.get(old)
-        if lines is None:
+        middle = self._consistency.get(old)
+        if middle is None:
             hashes = consistency(self._log.node, old, self.size)
             lines = b"".join([b2a_base64(value) for value in hashes])
-            self._consistency[old] = lines
-        return b"statement %b %d\nold %d\n%b\n%b\nindex %d\n%b\n%b" % (
+            middle = b"old %d\n%b\n%b" % (old, lines, PROOF_HEADER.encode())
+            self._consistency[old] = middle
+        return b"statement %b %d\n%b\nindex %d\n%b\n%b" % (
             keyid.encode(),
             seq,
-            old,
-            lines,
-            PROOF_HEADER.encode(),
+            middle,
             index,
-            self._prover.lines(index),
+            self._lines(index),
             self._log.note,
         )

@@ -6,18 +6,25 @@ fails its outcome is unknown, so everything is loaded again by the path that a s
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
+from raffinate.evidence.actions import Actions
+from raffinate.evidence.anchoring import Anchoring
 from raffinate.evidence.intake import Intake
+from raffinate.evidence.keyring import KeyRing
+from raffinate.evidence.office import keep_descriptors, withdrawn
 from raffinate.evidence.receipts import ReceiptMaker
+from raffinate.evidence.roster import current_nodes
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.store import Finding, Key, Store
 from raffinate.evidence.verifier import Verifier
-from raffinate.evidence.work import Work
-from raffinate.model import Outgoing, StatementResult
+from raffinate.evidence.work import Answers, Work
+from raffinate.model import Outgoing
 from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.sequencer import Sequencer
@@ -31,34 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from raffinate.evidence.anchoring import Askers
+    from raffinate.evidence.office import PermitOffice
     from raffinate.evidence.store import StoredPermit
+    from raffinate.evidence.watch import Surroundings
     from raffinate.keys import GatewayKeys
-    from raffinate.model import Inbound, Plant
+    from raffinate.model import Inbound, Plant, StatementResult
     from raffinate_wire.status import Status
 
 ACTOR = {"id": "gateway", "role": "service", "auth": "own key"}
 RECENT_RECEIPTS_MAX = 64
-
-
-class PermitOffice(Protocol):
-    """Licences to permits. Lies above this module; called by it."""
-
-    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
-        """(file name, bytes, number, digest replaced) of licence versions not told before."""
-
-    def told(self, digests: Sequence[str]) -> None:
-        """Licence versions that stand in the log."""
-
-    def issue(
-        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
-    ) -> list[tuple[str, bytes]]:
-        """(equipment, permit payload) due now; `holders` by equipment, with the newest permit."""
-
-    def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
-        """Licence in force for the page."""
-
-    def problems(self) -> list[str]:
-        """Licence files that cannot be read, in words."""
+PART_MAX = 1000
 
 
 class EvidenceService:
@@ -68,10 +58,12 @@ class EvidenceService:
         self, plant: Plant, keys: GatewayKeys, data: Path, office: PermitOffice, now_ms: int
     ) -> None:
         self._plant = plant
-        self._keys = keys
+        self._ring = KeyRing(keys)
         self._data = data
         self._office = office
         self._store = Store(data / "evidence.sqlite")
+        with self._store.transaction():
+            self._anchoring = Anchoring(self._store.connection)
         self._verifier = Verifier()
         self._enrolled: list[tuple[str, str]] = []
         self._status: dict[str, Status] = {}
@@ -79,13 +71,28 @@ class EvidenceService:
         self._descriptors_kept = False
         self._now_ms = now_ms
         self._receipt_topics = {name: self._topic(name, topics.RECEIPT) for name in plant.nodes}
+        self._actions = Actions(plant, self._sign_gateway)
         self._load()
+        self._ring.publish()
         self._snapshot = self._view()
+
+    def watch(self, around: Surroundings) -> None:
+        """State from now on what clock, broker and silence show; first what was missed."""
+        work = self._work()
+        self._actions.start(around, work)
+        self._commit(work)
 
     def close(self) -> None:
         """Release the database; everything that was returned is durable already."""
+        if self._actions.watching:
+            self._state_stop()
         self._verifier.close()
         self._store.close()
+
+    def ask_outside(self, askers: Askers) -> None:
+        """Ask witnesses and timestamp servers from now on. Call it before the first tick."""
+        self._anchoring.attach(askers)
+        self._snapshot = self._view()
 
     def key_state(self, node: str, key: str) -> str:
         """State of a node's key by its first 16 or all 64 hex digits."""
@@ -98,26 +105,41 @@ class EvidenceService:
         return "unknown"
 
     def submit(self, batch: Sequence[Inbound]) -> StatementResult:
-        """Check and log statements; every outcome is durable when it returns."""
+        """Check and log statements; every outcome is durable when it returns.
+
+        A large batch is committed in parts, while the signatures of the next part are verified, and
+        published as a whole. When a part fails those before it stay, and are known when the batch
+        comes again.
+        """
         self._fresh()
         if batch:
             self._now_ms = max(self._now_ms, batch[-1].received_ms)
+        looked: deque[dsse.Envelope | RejectedError] = deque()
+        result = Answers()
+        with closing(self._verifier.results(self._look(batch, looked), len(batch))) as fits:
+            for at in range(0, len(batch), PART_MAX):
+                self._submit_part(batch[at : at + PART_MAX], looked, fits, result)
+        self._publish()
+        return result.statement_result()
+
+    def _submit_part(
+        self,
+        part: Sequence[Inbound],
+        looked: deque[dsse.Envelope | RejectedError],
+        fits: Iterator[bool | None],
+        result: Answers,
+    ) -> None:
         work = self._work()
         try:
-            looked: deque[dsse.Envelope | RejectedError] = deque()
-            fits = self._verifier.results(self._look(batch, looked), len(batch))
-            for message, fit in zip(batch, fits, strict=True):
-                self._intake.take(message, looked.popleft(), fit is True, work)
+            with _uncollected():
+                for message in part:
+                    fit = next(fits)
+                    self._intake.take(message, looked.popleft(), fit is True, work)
         except BaseException:
             self._stale = True
             raise
-        self._commit(work)
-        return StatementResult(
-            tuple(self._receipts(work)),
-            tuple(work.gaps),
-            {keyid: tuple(found) for keyid, found in work.refused.items()},
-            tuple(work.quarantine),
-        )
+        self._commit(work, publish=False)
+        result.add(work, self._receipts(work))
 
     def on_status(self, node: str, payload: bytes, now_ms: int) -> list[Outgoing]:
         """Resume, permits, and receipts again that the node may have missed."""
@@ -136,7 +158,7 @@ class EvidenceService:
         resume = format_resume(status.keyid, status.boot, status.nonce, now_ms, envelope)
         found = [Outgoing(self._topic(node, topics.RESUME), resume)]
         key = self._intake.keys.get(status.keyid)
-        if key is None or key.name != node:
+        if key is None or key.name != node or key.revoked:
             return found
         found += [
             self._permit_message(permit)
@@ -155,16 +177,24 @@ class EvidenceService:
             self._intake.release_overdue(work)
             answers = inbox.take(self._data, self._accept_file, work)
             told = self._log_licences(work)
-            self._keep_descriptors(work)
+            if not self._descriptors_kept:
+                keep_descriptors(self._plant, work)
             self._issue_permits(work)
+            answers += self._anchoring.work(self._data, work, self._sign_gateway)
+            current = current_nodes(self._intake.keys).values()
+            self._actions.tick(work, self._keys, current, now_ms)
         except BaseException:
             self._stale = True
             raise
         self._commit(work)
         self._descriptors_kept = True
+        self._ring.publish()
         inbox.answer(self._data, answers)
         self._office.told(told)
-        found = self._receipts(work) + [self._permit_message(permit) for permit in work.permits]
+        found = self._receipts(work)
+        for permit in withdrawn(work, self._permits.values(), self._intake.keys):
+            found.append(Outgoing(self._permit_message(permit).topic, b"", retain=True))
+        found += [self._permit_message(permit) for permit in work.permits]
         self._snapshot = self._view()
         return found
 
@@ -185,6 +215,19 @@ class EvidenceService:
             self._accept_file(data, work)
         self._commit(work)
 
+    def _state_stop(self) -> None:
+        try:
+            self._fresh()
+            work = self._work()
+            self._actions.stop(work)
+            self._commit(work)
+        except RaffinateError:
+            return  # the next start says that there was an outage
+
+    @property
+    def _keys(self) -> GatewayKeys:
+        return self._ring.keys
+
     def _look(
         self, batch: Sequence[Inbound], looked: deque[dsse.Envelope | RejectedError]
     ) -> Iterator[tuple[bytes, bytes, bytes] | None]:
@@ -204,10 +247,9 @@ class EvidenceService:
         self._intake = Intake(
             self._plant.nodes, self._plant.site, self._store, self._log, self._sign_gateway
         )
-        authority = self._keys.authority_keyid
-        if authority not in self._intake.keys:
-            key = Key(1, authority, "authority", "authority", self._keys.authority_spki, -1)
-            self._intake.keys[authority] = self._intake.by_id[1] = key
+        self._ring.settle(self._intake)
+        self._actions.load(self._store, self._intake, self._log)
+        self._anchoring.load(self._log, [signer.verifier for signer in self._keys.log])
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
         self._given: dict[str, int] = {}
         self._recent: dict[str, deque[tuple[int, int]]] = {}
@@ -220,8 +262,9 @@ class EvidenceService:
     def _work(self) -> Work:
         return Work(self._log.size, self._now_ms)
 
-    def _commit(self, work: Work) -> None:
+    def _commit(self, work: Work, *, publish: bool = True) -> None:
         """Write everything of a batch, or nothing. Raises StorageFullError."""
+        self._actions.observe(work, self._permits)
         if not work.changes():
             return
         try:
@@ -238,9 +281,11 @@ class EvidenceService:
         for permit in work.permits:
             self._permits[permit.keyid, permit.equipment] = permit
         self._enrolled += work.enrolled
+        self._anchoring.committed(work)
         if batch is not None:
             self._log.adopt(batch)
-            self._publish()
+            if publish:
+                self._publish()
 
     def _publish(self) -> None:
         """The entries are committed; a full disk only delays their tiles, and the next batch."""
@@ -270,6 +315,8 @@ class EvidenceService:
             store.save_permit(permit)
         for document in work.documents:
             store.add_document(*document)
+        self._anchoring.save(work)
+        store.remember(work.state, work.requests, work.now_ms)
 
     def _sign_gateway(
         self, kind: str, subject: list[tuple[str, str]], specific: dict[str, Any], work: Work
@@ -290,13 +337,18 @@ class EvidenceService:
             "prev": key.chain.head.hex(),
             "timeMs": self._now_ms,
         }
-        payload = wire.format_statement(subject, kind, common, {**specific, "actor": ACTOR})
+        try:
+            payload = wire.format_statement(subject, kind, common, {"actor": ACTOR, **specific})
+        except WireError as error:
+            raise RejectedError(error.code, f"that makes no statement: {error}") from None
         data = dsse.sign(payload, dsse.STATEMENT, pair)
         return self._intake.add(key, parse_statement(payload), data, work)
 
     def _accept_file(self, data: bytes, work: Work) -> dict[str, Any]:
-        """Log a statement of the authority; what the answer says. Raises RaffinateError."""
-        return inbox.accept(data, self._keys, self._plant, self._intake, work)
+        """Act on one file of the inbox; what the answer says. Raises RaffinateError."""
+        found = self._actions.accept(data, self._keys, self._ring.has_private, work)
+        self._ring.settle(self._intake)
+        return found
 
     def _log_licences(self, work: Work) -> list[str]:
         """State every licence version that the log does not have yet; their digests."""
@@ -312,25 +364,15 @@ class EvidenceService:
             self._sign_gateway("licence", [(f"licences/{name}", digest)], specific, work)
         return told
 
-    def _keep_descriptors(self, work: Work) -> None:
-        """Keep each equipment's descriptor by digest, once a start: statements name them."""
-        if self._descriptors_kept:
-            return
-        for item in self._plant.equipment.values():
-            try:
-                data = item.descriptor.read_bytes()
-            except OSError:
-                continue
-            name = f"equipment/{item.id}.toml"
-            work.documents.append((views.sha256_hex(data), "descriptor", name, data))
-
     def _licences_logged(self) -> set[str]:
         return {row[0] for row in self._store.documents() if row[1] == "licence"}
 
     def _issue_permits(self, work: Work) -> None:
         """Sign permits that are due; their serial and their place in the log come first."""
-        holders = self._holders()
-        for equipment, payload in self._office.issue(holders, self._now_ms):
+        if not self._ring.has_permit_key:
+            return
+        holders, permit_key = self._holders(), self._keys.permit.keyid
+        for equipment, payload in self._office.issue(holders, self._now_ms, permit_key):
             key, _ = holders[equipment]
             data = dsse.sign(payload, dsse.PERMIT, self._keys.permit)
             index = work.add_entry(data, leaf_hash(data))
@@ -339,17 +381,12 @@ class EvidenceService:
     def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
         """The newest enrolled key of each equipment's node, with its newest permit."""
         found: dict[str, tuple[Key, StoredPermit | None]] = {}
-        current = self._current_keys()
+        current = current_nodes(self._intake.keys)
         for equipment in self._plant.equipment.values():
             key = current.get(equipment.node)
             if key is not None and not key.revoked:
                 found[equipment.id] = (key, self._permits.get((key.keyid, equipment.id)))
         return found
-
-    def _current_keys(self) -> dict[str, Key]:
-        """The last enrolled key of each node."""
-        nodes = [key for key in self._intake.keys.values() if key.role == "node"]
-        return {key.name: key for key in sorted(nodes, key=lambda key: key.enrol_index)}
 
     def _receipts(self, work: Work) -> list[Outgoing]:
         """Receipts in the order of their statements; `old` follows from one to the next."""
@@ -362,12 +399,18 @@ class EvidenceService:
         size, given, found = maker.size, self._given, []
         for key, seq, index in wanted:
             keyid = key.keyid
-            if keyid not in given:
-                given[keyid] = min(self._seen(key), size)
-            data = maker.receipt(keyid, seq, index, given[keyid])
-            given[keyid] = size
-            self._recent.setdefault(keyid, deque(maxlen=RECENT_RECEIPTS_MAX)).append((seq, index))
-            found.append(Outgoing(self._receipt_topics[key.name], data))
+            old = given.get(keyid)
+            if old is None:
+                old = min(self._seen(key), size)
+            if old != size:
+                given[keyid] = size
+            found.append(
+                Outgoing(self._receipt_topics[key.name], maker.receipt(keyid, seq, index, old))
+            )
+            recent = self._recent.get(keyid)
+            if recent is None:
+                recent = self._recent[keyid] = deque(maxlen=RECENT_RECEIPTS_MAX)
+            recent.append((seq, index))
         return found
 
     def _receipts_again(self, key: Key, seen_size: int) -> list[Outgoing]:
@@ -422,6 +465,10 @@ class EvidenceService:
         """Entries in the log; safe to read from any thread."""
         return self._log.size
 
+    def roster(self) -> list[Key]:
+        """Every key of the roster."""
+        return list(self._intake.keys.values())
+
     def findings(self) -> list[Finding]:
         """The newest findings, newest first."""
         return self._store.findings()
@@ -432,8 +479,21 @@ class EvidenceService:
             self._log,
             self._intake,
             self._status,
-            self._current_keys(),
+            current_nodes(self._intake.keys),
             self._permits,
             self._office,
+            self._anchoring.view(self._now_ms),
             self._now_ms,
         )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing that a batch makes has cycles; looking for them costs a twentieth of its time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

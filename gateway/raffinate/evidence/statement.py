@@ -1,43 +1,72 @@
-"""Statements at full speed: the rules of `raffinate_wire.statement`, over what orjson parsed.
+"""Statements at full speed: the rules of `raffinate_wire.statement`, compiled into expressions.
 
-Canonical form is checked by writing again and comparing; members, order and kinds by checks
-compiled from the same schemas. What fails here is read again by `raffinate_wire` for its reason.
+One match says that the text is canonical JSON with the right members, order and kinds. What fails
+here is read again by `raffinate_wire` for its reason.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
+import re
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from raffinate.errors import RejectedError
-from raffinate.evidence.schema import compile_schema
+from raffinate.evidence import schema
 from raffinate_wire import predicates_node, predicates_rest
 from raffinate_wire import statement as wire
 from raffinate_wire.errors import WireError
 from raffinate_wire.ids import RESERVED_NODES
 
-_TOP = ("_type", "subject", "predicateType", "predicate")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Match = Callable[[str], re.Match[str] | None]
+
+loads: Callable[[str], Any]
+try:  # what is read was matched before, so that both readers give the same
+    from orjson import loads
+except ImportError:  # the verifier alone is installed
+    from json import loads
+
 _OF_BOARD = ("boot", "upMs", "clock", "unreceipted", "seen", "registers", "calibration")
-_OF_NODE = (*_OF_BOARD, "firmware", "config")
-_SUBJECT = compile_schema(
-    f"subject:Subject*{wire.SUBJECTS_MAX}",
-    {"Subject": "name:text digest:Digest", "Digest": "sha256:digest"},
-)
+_of_node = itemgetter(*_OF_BOARD, "firmware", "config")
+_PREDICATE_TYPE = f'],"predicateType":"{wire.TYPE_PREFIX}'
+_SUBJECT = schema.pattern("name:text digest:Digest", {"Digest": "sha256:digest"})
 
 
-def _compile() -> dict[str, tuple[str, Any, frozenset[str], bool]]:
-    found = {}
-    for book in (predicates_node, predicates_rest):
-        records = {**predicates_node.RECORDS, **book.RECORDS}
-        for name, own in book.PREDICATES.items():
-            check = compile_schema(f"{predicates_node.COMMON} {own}", records)
-            kind = f"{wire.TYPE_PREFIX}{name}{wire.TYPE_SUFFIX}"
-            found[kind] = (name, check, frozenset(book.SIGNERS[name]), " actor:" in own)
-    return found
+def _compile(name: str, own: str, records: dict[str, str]) -> tuple[Match, Match]:
+    """What matches the whole text, and what matches it from the seq on."""
+    subject = rf"{_SUBJECT}(?:,{_SUBJECT}){{0,{wire.SUBJECTS_MAX - 1}}}"
+    kind = re.escape(f"{wire.TYPE_PREFIX}{name}{wire.TYPE_SUFFIX}")
+    members = f"{predicates_node.COMMON} {own}"
+    body = schema.pattern(members, records)
+    whole = re.compile(
+        rf'\{{"_type":"{re.escape(wire.STATEMENT_TYPE)}","subject":\[{subject}\],'
+        rf'"predicateType":"{kind}","predicate":{body}\}}',
+        re.ASCII,
+    )
+    tail = schema.pattern(members[members.index(" seq:") :], records)
+    return whole.fullmatch, re.compile(tail + r"\}", re.ASCII).fullmatch
 
 
-_KINDS = _compile()
+# What the gateway fills in and a node leaves null, by how the schemas say it.
+_OF_GATEWAY = {"about": " about:About?", "actor": " actor:Actor"}
+# By type: its two expressions, who may sign it, which of these members it has.
+_KINDS = {
+    name: (
+        *_compile(name, own, {**predicates_node.RECORDS, **book.RECORDS}),
+        frozenset(book.SIGNERS[name]),
+        tuple(member for member, mark in _OF_GATEWAY.items() if mark in own),
+    )
+    for book in (predicates_node, predicates_rest)
+    for name, own in book.PREDICATES.items()
+}
+# No quote can stand inside a string, so what is before the first of these is a statement's head.
+_SEQ = b',"seq":'
+_BEGIN = ("v", "log", "site", "node", "keyid")
+_HEADS: dict[bytes, tuple[str, list[dict[str, Any]], dict[str, Any]]] = {}
+_HEADS_KEPT = 1024
+_HEAD_BYTES_KEPT = 2048
 
 
 class Statement:
@@ -84,40 +113,50 @@ def role_of(node: str) -> str:
 
 
 def _parse_fast(payload: bytes) -> Statement | None:
-    if len(payload) > wire.PAYLOAD_BYTES_MAX:
+    if len(payload) > wire.PAYLOAD_BYTES_MAX or not payload.isascii():
         return None
-    try:
-        value = orjson.loads(payload)
-    except orjson.JSONDecodeError:
+    head, mark, rest = payload.partition(_SEQ)
+    known = _HEADS.get(head)
+    if known is None:
+        return _parse_new(payload, head)
+    kind, subject, begin = known
+    tail = '{"seq":' + rest.decode()
+    _, match, signers, members = _KINDS[kind]
+    if not mark or match(tail) is None:
         return None
-    if type(value) is not dict or tuple(value) != _TOP or value["_type"] != wire.STATEMENT_TYPE:
+    body = {**begin, **loads(tail[:-1])}
+    if not _check_signer(body, signers, members):
         return None
-    kind, subject, body = value["predicateType"], value["subject"], value["predicate"]
-    known = _KINDS.get(kind) if type(kind) is str else None
-    if known is None or not _check_parts(known, subject, body) or orjson.dumps(value) != payload:
-        return None
-    return Statement(known[0], subject, body)
+    return Statement(kind, subject, body)
 
 
-def _check_parts(known: tuple[str, Any, frozenset[str], bool], subject: Any, body: Any) -> bool:
-    _, check, signers, has_actor = known
-    return (
-        bool(subject)
-        and _SUBJECT({"subject": subject})
-        and check(body)
-        and _check_signer(body, signers, has_actor)
-    )
+def _parse_new(payload: bytes, head: bytes) -> Statement | None:
+    """Read all of a statement; what its signer repeats in each is remembered."""
+    text = payload.decode()
+    kind = text.partition(_PREDICATE_TYPE)[2].partition(wire.TYPE_SUFFIX)[0]
+    known = _KINDS.get(kind)
+    if known is None or known[0](text) is None:
+        return None
+    value = loads(text)
+    body, subject = value["predicate"], value["subject"]
+    if not _check_signer(body, known[2], known[3]):
+        return None
+    if len(head) <= _HEAD_BYTES_KEPT:
+        if len(_HEADS) >= _HEADS_KEPT:
+            _HEADS.clear()
+        _HEADS[head] = kind, subject, {name: body[name] for name in _BEGIN}
+    return Statement(kind, subject, body)
 
 
-def _check_signer(body: dict[str, Any], signers: frozenset[str], has_actor: bool) -> bool:
+def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[str, ...]) -> bool:
     role = role_of(body["node"])
     if role not in signers or body["v"] != wire.VERSION:
         return False
     if role == "node":
-        if any(body[name] is None for name in _OF_NODE):
+        if None in _of_node(body):
             return False
     elif any(body[name] is not None for name in _OF_BOARD):
         return False
     if (body["timeMs"] is None) != (body["clock"] == "U"):
         return False
-    return not has_actor or (body["actor"] is None) == (role == "node")
+    return all((body[member] is None) == (role == "node") for member in members)

@@ -19,13 +19,15 @@ from raffinate.tlog.note import load_p256
 from raffinate.tlog.sequencer import SCHEMA as LOG_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric import ec
 
 FINDINGS_MAX = 10_000
-_PAGES_KEPT = 1000
+REQUEST_KEPT_MS = 8 * 24 * 3600 * 1000
+_PAGES_KEPT = 4000
+_NO_BOUND = (1 << 63) - 1
 
 SCHEMA = f"""
 {LOG_SCHEMA}
@@ -50,6 +52,9 @@ CREATE TABLE IF NOT EXISTS permits (
   envelope BLOB NOT NULL, PRIMARY KEY (keyid, equipment)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS documents (
   sha256 TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+  id TEXT PRIMARY KEY, time_ms INTEGER NOT NULL, answer BLOB NOT NULL);
 """
 
 
@@ -157,24 +162,7 @@ class Store:
 
     def all_keys(self) -> list[Key]:
         """Every enrolled key."""
-        rows = self.connection.execute(
-            "SELECT id, keyid, role, name, spki, enrol_index, revoked, seq, head, holes, info"
-            " FROM keys ORDER BY id"
-        )
-        return [
-            Key(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                row[4],
-                row[5],
-                row[6],
-                Chain(row[7], row[8], _decode_holes(row[9])),
-                orjson.loads(row[10]),
-            )
-            for row in rows.fetchall()
-        ]
+        return read_keys(self.connection)
 
     def save_keys(self, keys: Iterable[Key]) -> None:
         """Write keys, new ones too."""
@@ -211,10 +199,18 @@ class Store:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def newest(self, key_id: int) -> tuple[int, int] | None:
-        """(seq, log index) of a key's highest logged statement."""
+    def newest(
+        self, key_id: int, seq_max: int | None = None, before: int | None = None
+    ) -> tuple[int, int] | None:
+        """(seq, log index) of a key's highest logged statement; up to a number, below an index."""
         row = self.connection.execute(
-            "SELECT seq, idx FROM statements WHERE key = ? ORDER BY seq DESC LIMIT 1", (key_id,)
+            "SELECT seq, idx FROM statements WHERE key = ? AND seq <= ? AND idx < ?"
+            " ORDER BY seq DESC LIMIT 1",
+            (
+                key_id,
+                _NO_BOUND if seq_max is None else seq_max,
+                _NO_BOUND if before is None else before,
+            ),
         ).fetchone()
         return None if row is None else (int(row[0]), int(row[1]))
 
@@ -295,9 +291,68 @@ class Store:
             "SELECT sha256, kind, name, data FROM documents ORDER BY kind, name, sha256"
         ).fetchall()
 
+    def private_bytes(self) -> int:
+        """Size of the documents that are only disclosed on purpose, bytes."""
+        row = self.connection.execute(
+            "SELECT sum(length(data)) FROM documents WHERE kind = 'private'"
+        ).fetchone()
+        return int(row[0] or 0)
+
+    def state(self) -> dict[str, Any]:
+        """What the gateway remembers of itself."""
+        rows = self.connection.execute("SELECT name, value FROM state")
+        return {name: orjson.loads(value) for name, value in rows}
+
+    def request(self, name: str) -> dict[str, Any] | None:
+        """The answer that a command's request got, None for a new one."""
+        row = self.connection.execute(
+            "SELECT answer FROM requests WHERE id = ?", (name,)
+        ).fetchone()
+        if row is None:
+            return None
+        found: dict[str, Any] = orjson.loads(row[0])
+        return found
+
+    def remember(
+        self, state: Mapping[str, Any], requests: Sequence[tuple[str, int, bytes]], now_ms: int
+    ) -> None:
+        """Keep values of `state`, and (id, time_ms, answer) of requests for REQUEST_KEPT_MS."""
+        if state:
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO state VALUES (?, ?)",
+                [(name, orjson.dumps(value)) for name, value in state.items()],
+            )
+        if requests:
+            self.connection.executemany("INSERT INTO requests VALUES (?, ?, ?)", requests)
+            self.connection.execute(
+                "DELETE FROM requests WHERE time_ms < ?", (now_ms - REQUEST_KEPT_MS,)
+            )
+
     def _rollback(self) -> None:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+
+
+def read_keys(connection: sqlite3.Connection) -> list[Key]:
+    """Every enrolled key; the connection may be read-only."""
+    rows = connection.execute(
+        "SELECT id, keyid, role, name, spki, enrol_index, revoked, seq, head, holes, info"
+        " FROM keys ORDER BY id"
+    )
+    return [
+        Key(
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            row[5],
+            row[6],
+            Chain(row[7], row[8], _decode_holes(row[9])),
+            orjson.loads(row[10]),
+        )
+        for row in rows.fetchall()
+    ]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -305,6 +360,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 5000")
+    # Staged bytes go with every batch; to overwrite them would write each twice.
+    connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_KEPT}")
     return connection
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from raffinate.evidence.intake import Intake
-    from raffinate.evidence.service import PermitOffice
+    from raffinate.evidence.office import PermitOffice
     from raffinate.evidence.store import Key
     from raffinate.model import Equipment, Plant
     from raffinate.tlog.sequencer import Sequencer
@@ -44,6 +44,11 @@ def permit_payload(permit: StoredPermit) -> dict[str, Any]:
     return found
 
 
+def permit_signer(permit: StoredPermit) -> str:
+    """Keyid of the key that signed it."""
+    return decode_envelope(permit.envelope).keyid
+
+
 def snapshot(
     plant: Plant,
     log: Sequencer,
@@ -52,6 +57,7 @@ def snapshot(
     current: Mapping[str, Key],
     permits: Mapping[tuple[str, str], StoredPermit],
     office: PermitOffice,
+    anchors: list[dict[str, Any]],
     now_ms: int,
 ) -> dict[str, Any]:
     """See `web.evidence_shape.EvidenceState`."""
@@ -61,13 +67,16 @@ def snapshot(
             "size": log.size,
             "root": b64encode(log.root).decode(),
             "time_ms": log.time_ms,
+            "checkpoint": log.note.decode(),
         },
+        "anchors": anchors,
         "nodes": [_node(name, intake, status.get(name), current.get(name)) for name in plant.nodes],
         "equipment": [
             _equipment(plant, item, current.get(item.node), permits, office, now_ms)
             for item in plant.equipment.values()
         ],
-        "problems": office.problems(),
+        "problems": office.problems()
+        + [f"{item['source']}: {item['problem']}" for item in anchors if item["problem"]],
     }
 
 

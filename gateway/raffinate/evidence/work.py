@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from raffinate.model import StatementResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raffinate.evidence.anchoring import Row
     from raffinate.evidence.store import Finding, Key, Pending, StoredPermit
-    from raffinate.model import GapCover, Inbound
+    from raffinate.model import GapCover, Inbound, Outgoing
 
 
 @dataclass(slots=True)
@@ -30,6 +35,12 @@ class Work:
     documents: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     receipts: list[tuple[Key, int, int]] = field(default_factory=list)
     enrolled: list[tuple[str, str]] = field(default_factory=list)
+    uses: list[tuple[Key, dict[str, Any]]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    requests: list[tuple[str, int, bytes]] = field(default_factory=list)
+    anchors: dict[str, Row] = field(default_factory=dict)
+    anchor_indices: set[int] = field(default_factory=set)
+    anchors_taken: bool = False
     gaps: list[GapCover] = field(default_factory=list)
     refused: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     quarantine: list[tuple[Inbound, str]] = field(default_factory=list)
@@ -51,4 +62,32 @@ class Work:
             or self.unpended
             or self.findings
             or self.documents
+            or self.anchors_taken
+            or self.state
+            or self.requests
+        )
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the parts of a batch led to."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    gaps: list[GapCover] = field(default_factory=list)
+    refused: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    quarantine: list[tuple[Inbound, str]] = field(default_factory=list)
+
+    def add(self, work: Work, receipts: Sequence[Outgoing]) -> None:
+        """Take what a committed part led to."""
+        self.outgoing += receipts
+        self.gaps += work.gaps
+        for keyid, refused in work.refused.items():
+            self.refused.setdefault(keyid, []).extend(refused)
+        self.quarantine += work.quarantine
+
+    def statement_result(self) -> StatementResult:
+        """The whole batch's."""
+        refused = {keyid: tuple(found) for keyid, found in self.refused.items()}
+        return StatementResult(
+            tuple(self.outgoing), tuple(self.gaps), refused, tuple(self.quarantine)
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from raffinate.errors import ConfigError
 from raffinate.evidence.service import EvidenceService
 from raffinate.evidence.views import permit_payload as members_of
+from raffinate.evidence.views import permit_signer as signer_of
 from raffinate.keys import load_gateway_keys
 from raffinate.licence.document import LICENCE_BYTES_MAX, Licence, parse_licence
 from raffinate.licence.permit import (
@@ -55,15 +56,19 @@ class LicenceFolder:
             self._untold.pop(digest, None)
 
     def issue(
-        self, holders: Mapping[str, tuple[Key, StoredPermit | None]], now_ms: int
+        self,
+        holders: Mapping[str, tuple[Key, StoredPermit | None]],
+        now_ms: int,
+        permit_keyid: str,
     ) -> list[tuple[str, bytes]]:
-        """(equipment, payload) of permits due now."""
+        """(equipment, payload) of permits due now; one that another key signed is due again."""
         found = []
         for equipment, (key, newest) in holders.items():
             item = self._plant.equipment[equipment]
             licence = self._licence(equipment, now_ms)
             before = None if newest is None else _in_force(newest)
-            if licence is None or not is_due(licence, before, now_ms, self._life_ms):
+            known = newest is not None and signer_of(newest) == permit_keyid
+            if licence is None or (known and not is_due(licence, before, now_ms, self._life_ms)):
                 continue
             serial = 1 if before is None else before.serial + 1
             registers = key.info.get("registers", {}).get(equipment, (0, 0, 0))

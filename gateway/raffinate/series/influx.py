@@ -7,7 +7,7 @@ from it, and can fill it again from the archive.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import urllib3.exceptions
@@ -17,41 +17,20 @@ from influxdb_client.service.write_service import WriteService
 
 from raffinate.model import Bucket
 from raffinate.series.line_protocol import MEASUREMENT
+from raffinate.series.targets import (
+    InfluxRefusedError,
+    InfluxTarget,
+    InfluxTooLargeError,
+    InfluxUnavailableError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from raffinate.config import Influx
 
 TIMEOUT_S = 30.0
 _GZIP_WBITS = 31
-
-
-class InfluxUnavailableError(Exception):
-    """The server did not take the lines and may do so later; `remedy` says what a person can do."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.remedy = remedy
-
-
-class InfluxRefusedError(Exception):
-    """The server will never take at least one of these lines (its words are the message)."""
-
-
-class InfluxTooLargeError(Exception):
-    """The body is larger than the server takes; send fewer lines at once."""
-
-
-class InfluxTarget(Protocol):
-    """Where lines go. Writing the same lines again changes nothing."""
-
-    def write(self, lines: bytes) -> None:
-        """Write line protocol with times in ms; what returned is in the server's write-ahead log.
-
-        Raises InfluxUnavailableError, InfluxRefusedError or InfluxTooLargeError.
-        """
-
-    def close(self) -> None:
-        """Close connections."""
 
 
 def target(influx: Influx) -> InfluxTarget:
@@ -160,10 +139,31 @@ class InfluxReader:
         """Close connections."""
         self._client.close()
 
+    def rows(
+        self, from_ms: int, to_ms: int
+    ) -> Iterator[tuple[dict[str, str], int, dict[str, float | str]]]:
+        """(tags, time in ns, fields) of every row of the site in [from, to). See `history`."""
+        query = (
+            f'SELECT * FROM "{MEASUREMENT}" WHERE "site" = \'{self._site}\' '  # noqa: S608
+            f"AND time >= {from_ms}ms AND time < {to_ms}ms GROUP BY *"
+        )
+        for series in self._ask(query, "ns"):
+            _, *names = series["columns"]
+            for time_ns, *values in series["values"]:
+                fields = zip(names, values, strict=True)
+                yield series["tags"], time_ns, {n: v for n, v in fields if v is not None}
+
     def _rows(self, query: str) -> list[dict[str, Any]]:
+        return [
+            dict(zip(series["columns"], values, strict=True))
+            for series in self._ask(query, "ms")
+            for values in series["values"]
+        ]
+
+    def _ask(self, query: str, epoch: str) -> list[dict[str, Any]]:
         try:
             answer = self._client.get(
-                "/query", params={"db": self._database, "q": query, "epoch": "ms"}
+                "/query", params={"db": self._database, "q": query, "epoch": epoch}
             )
         except httpx.HTTPError as error:
             raise _unreachable(self._influx, error) from error
@@ -172,12 +172,14 @@ class InfluxReader:
                 f"{self._influx.url} answered {answer.status_code}: {answer.text[:200]}",
                 "check [influx] in plant.toml and the server",
             )
-        rows: list[dict[str, Any]] = []
-        for result in answer.json().get("results", []):
-            for series in result.get("series", []):
-                names = series["columns"]
-                rows += [dict(zip(names, values, strict=True)) for values in series["values"]]
-        return rows
+        results = answer.json().get("results", [])
+        for result in results:
+            if "error" in result:
+                raise InfluxUnavailableError(
+                    f"{self._influx.url} answered: {result['error'][:200]}",
+                    "check [influx] in plant.toml and the server",
+                )
+        return [series for result in results for series in result.get("series", [])]
 
 
 def _basic(influx: Influx) -> httpx.BasicAuth | None:

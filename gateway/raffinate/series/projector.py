@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from raffinate.errors import StorageFullError
-from raffinate.series.influx import (
+from raffinate.series.targets import (
     InfluxRefusedError,
     InfluxTarget,
     InfluxTooLargeError,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from raffinate.tlog.p256 import low_s
+from raffinate.tlog.p256 import SignatureError, check_der, low_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,10 +110,11 @@ class EcdsaVerifier:
         self._key = load_p256(spki)
 
     def verify(self, text: bytes, signature: bytes) -> None:
-        """Raise NoteError unless `signature` is this key's over `text`."""
+        """Raise NoteError unless `signature` is this key's over `text`, with s at most n/2."""
         try:
+            check_der(signature)
             self._key.verify(signature, text, _SHA256)
-        except InvalidSignature:
+        except (InvalidSignature, SignatureError):
             raise NoteError(f"the ECDSA signature of {self.name} does not verify") from None
 
     def vkey(self) -> str:
@@ -223,7 +224,7 @@ def load_p256(spki: bytes) -> ec.EllipticCurvePublicKey:
     """A P-256 public key from SPKI DER. Raises NoteError for anything else."""
     try:
         key = load_der_public_key(spki)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise NoteError("not a public key in SPKI DER") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise NoteError("the public key is not on P-256")

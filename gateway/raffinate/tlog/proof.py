@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from raffinate.tlog.hashing import NodeReader
 
 PROOF_LINES_MAX = 63
+NUMBER_MAX = (1 << 53) - 1
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
@@ -59,16 +60,19 @@ class InclusionProver:
 
     def lines(self, index: int) -> bytes:
         """`path` as base64 lines; what neighbours share is made once."""
-        place = self._peak(index)
-        return self._climb(0, index, self._peaks[place][0], place)
+        if index ^ 1 >= self.size:
+            return self._climb(0, index, 0, self._peak(index))
+        above = self._text.get((1, index >> 1))
+        if above is None:
+            place = self._peak(index)
+            above = self._climb(1, index >> 1, self._peaks[place][0], place)
+        return b2a_base64(self._read(0, index ^ 1)) + above
 
     def _peak(self, index: int) -> int:
+        """Which peak is above a leaf: that of the highest bit in which index and size differ."""
         if not 0 <= index < self.size:
             raise ProofError(f"leaf {index} is not in a tree of {self.size}")
-        for place, (height, position) in enumerate(self._peaks):
-            if index < (position + 1) << height:
-                return place
-        raise AssertionError("the peaks cover the tree")
+        return (self.size >> (index ^ self.size).bit_length()).bit_count()
 
     def _above(self, place: int) -> list[bytes]:
         right = self._right[place]
@@ -114,6 +118,8 @@ def inclusion_root(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
     """The root that `path` leads to (RFC 9162 2.1.3.2). Raises ProofError."""
     if not 0 <= index < size:
         raise ProofError(f"leaf {index} is not in a tree of {size}")
+    if len(leaf) != HASH_BYTES:
+        raise ProofError(f"a leaf's hash has {HASH_BYTES} bytes")
     result = leaf
     for left, sibling in _climb(index, size - 1, path):
         result = node_hash(sibling, result) if left else node_hash(result, sibling)
@@ -193,11 +199,11 @@ def parse_hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def parse_decimal(text: str) -> int:
-    """A decimal number of ASCII digits without sign or leading zero. Raises ProofError."""
+    """A decimal number of ASCII digits below 2^53, no sign, no leading zero. Raises ProofError."""
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
         raise ProofError(f"not a decimal number: {text[:24]!r}")
-    if len(text) > 19:  # noqa: PLR2004  (2^63 has 19 digits)
-        raise ProofError("a number has at most 19 digits")
+    if len(text) > len(str(NUMBER_MAX)) or int(text) > NUMBER_MAX:
+        raise ProofError(f"a number is at most {NUMBER_MAX}")
     return int(text)
 
 

@@ -4,9 +4,10 @@ Steps of a batch, and what a crash after each leaves:
 1. `prepare`: new tree, root and signed note in memory: nothing happened.
 2. `record`, inside the caller's transaction: the entries' bytes are staged and the head is moved by
    compare-and-swap, with the signed note's bytes. After the commit the entries are in the log.
-3. `publish`: tiles and bundles, then the checkpoint. Loading does it again from the staged bytes,
-   by this same function, and finds every file that stands already equal.
-Staged bytes of a batch are dropped by the next batch's transaction, after its publication.
+3. `publish`: tiles and bundles, then the checkpoint; of several batches at once, if there are.
+   Loading does it again from the staged bytes, by this same function, and finds every file that
+   stands already equal.
+Staged bytes are dropped by a later batch's transaction, after their publication.
 
 Who can write the database can roll the log back: loading refuses a head older than the published
 checkpoint, and nodes (`seen`) and witnesses hold later ones.
@@ -48,6 +49,7 @@ CREATE TABLE IF NOT EXISTS log_staged (
   first INTEGER PRIMARY KEY, count INTEGER NOT NULL, bundle BLOB NOT NULL);
 """
 CHECKPOINT = "checkpoint"
+UNPUBLISHED_MAX = 8
 
 
 class LogStateError(RaffinateError):
@@ -68,6 +70,7 @@ class Batch:
     files: tuple[tuple[str, bytes], ...]
     replaced: tuple[str, ...]
     tail: bytes
+    staged: bytes
 
 
 class Sequencer:
@@ -85,6 +88,8 @@ class Sequencer:
         self._signers = signers
         self.origin = origin
         self._unpublished: list[Batch] = []
+        self._published = 0
+        self._behind = False
         self._load()
 
     @staticmethod
@@ -115,8 +120,11 @@ class Sequencer:
 
     def entry(self, index: int) -> bytes:
         """Bytes of entry `index`."""
+        for batch in reversed(self._unpublished):
+            if index >= batch.first:
+                return batch.entries[index - batch.first]
         bundle, place = divmod(index, TILE_WIDTH)
-        width = min(TILE_WIDTH, self.size - bundle * TILE_WIDTH)
+        width = min(TILE_WIDTH, self._published - bundle * TILE_WIDTH)
         return decode_bundle(self._folder.read(entries_path(bundle, width)), width)[place]
 
     def prover(self) -> InclusionProver:
@@ -126,12 +134,13 @@ class Sequencer:
     def prepare(
         self, entries: Sequence[bytes], time_ms: int, leaves: Sequence[bytes] | None = None
     ) -> Batch:
-        """Lay out a batch on top of the newest head; changes nothing. Publishes what is left over.
+        """Lay out a batch on top of the newest head; changes nothing.
 
-        `leaves` are the entries' leaf hashes, if known. Raises StorageFullError when an earlier
-        batch could still not be published.
+        `leaves` are the entries' leaf hashes, if known. Publishes first when that failed before or
+        waits for many batches. Raises StorageFullError when it fails.
         """
-        self.publish()
+        if self._behind or len(self._unpublished) >= UNPUBLISHED_MAX:
+            self.publish()
         return self._lay_out(entries, time_ms, leaves)
 
     def record(self, batch: Batch) -> None:
@@ -140,11 +149,6 @@ class Sequencer:
         Raises LogStateError when another process moved the head.
         """
         execute = self._connection.execute
-        execute("DELETE FROM log_staged")
-        execute(
-            "INSERT INTO log_staged VALUES (?, ?, ?)",
-            (batch.first, len(batch.entries), encode_bundle(batch.entries)),
-        )
         moved = execute(
             "UPDATE log_head SET size = ?, root = ?, note = ?, time_ms = ?"
             " WHERE id = 1 AND size = ? AND note = ?",
@@ -155,6 +159,11 @@ class Sequencer:
                 "the log's head was moved by another process; stop every gateway on this data "
                 "folder and start one"
             )
+        execute("DELETE FROM log_staged WHERE first < ?", (self._published,))
+        execute(
+            "INSERT INTO log_staged VALUES (?, ?, ?)",
+            (batch.first, len(batch.entries), batch.staged),
+        )
 
     def adopt(self, batch: Batch) -> None:
         """Take a committed batch as the head; it is published by `publish`."""
@@ -164,14 +173,21 @@ class Sequencer:
 
     def publish(self) -> None:
         """Bring the folder up to the head. Raises StorageFullError; then it goes on next time."""
-        while self._unpublished:
-            batch = self._unpublished[0]
-            for path, data in batch.files:
-                self._folder.write_once(path, data)
-            self._folder.replace(CHECKPOINT, batch.note)
+        if not self._unpublished:
+            return
+        self._behind = True
+        # Of a tile that grew in several batches only the last form is published.
+        files = {
+            path.partition(".p/")[0]: (path, data)
+            for batch in self._unpublished
+            for path, data in batch.files
+        }
+        self._folder.write_all(list(files.values()))
+        self._folder.replace(CHECKPOINT, self.note)
+        for batch in self._unpublished:
             for path in batch.replaced:
                 self._folder.remove_tree(path)
-            del self._unpublished[0]
+        self._unpublished, self._published, self._behind = [], self.size, False
 
     def _lay_out(
         self,
@@ -190,7 +206,7 @@ class Sequencer:
         for level, index, subtree in growth.partial:
             width = len(subtree)
             files.append((tile_path(level, index, width), b"".join(subtree.levels[0])))
-        bundles, tail = self._bundles(entries)
+        bundles, tail, staged = self._bundles(entries)
         replaced += [entries_path(index) + ".p" for index, width, _ in bundles if width == 256]  # noqa: PLR2004
         files = [(entries_path(index, width), data) for index, width, data in bundles] + files
         root = growth.tree.root()
@@ -208,21 +224,33 @@ class Sequencer:
             tuple(files),
             tuple(replaced),
             tail,
+            staged,
         )
 
-    def _bundles(self, entries: Sequence[bytes]) -> tuple[list[tuple[int, int, bytes]], bytes]:
-        """(index, width, bytes) of each bundle touched, and the bytes of the last partial one."""
-        found = []
+    def _bundles(
+        self, entries: Sequence[bytes]
+    ) -> tuple[list[tuple[int, int, bytes]], bytes, bytes]:
+        """(index, width, bytes) of each bundle touched, the last if partial, the new bytes."""
+        found, added = [], []
         place, end, data = self.size, self.size + len(entries), self._tail
         while place < end:
             index = place // TILE_WIDTH
             stop = min(end, (index + 1) * TILE_WIDTH)
-            data += encode_bundle(entries[place - self.size : stop - self.size])
+            added.append(encode_bundle(entries[place - self.size : stop - self.size]))
+            data += added[-1]
             found.append((index, stop - index * TILE_WIDTH, data))
             place = stop
             if stop % TILE_WIDTH == 0:
                 data = b""
-        return found, data
+        return found, data, b"".join(added)
+
+    def _read_tile(self, path: str) -> bytes:
+        """A tile that is published, or will be."""
+        for batch in self._unpublished:
+            for name, data in batch.files:
+                if name == path:
+                    return data
+        return self._folder.read_tile(path)
 
     def _load(self) -> None:
         """Read head and staged entries, check the right edge, publish what is not published yet."""
@@ -233,21 +261,23 @@ class Sequencer:
             )
         size, root, note, time_ms = row
         self._check_head(size, root, note)
-        staged = self._connection.execute("SELECT first, count, bundle FROM log_staged").fetchone()
-        base = size if staged is None else staged[0]
-        self._tree = Tree(self._folder.read_tile, base)
+        staged = self._connection.execute(
+            "SELECT first, count, bundle FROM log_staged ORDER BY first"
+        ).fetchall()
+        base = staged[0][0] if staged else size
+        self._unpublished, self._published, self._behind = [], base, False
+        self._tree = Tree(self._read_tile, base)
         self._tail = self._load_tail(base)
         self.root, self.note, self.time_ms = root, note, time_ms
-        self._unpublished = []
-        if staged is not None:
-            batch = self._lay_out(decode_bundle(staged[2], staged[1]), time_ms, None, note)
-            self.adopt(batch)
+        if staged:
+            entries = [entry for _, count, data in staged for entry in decode_bundle(data, count)]
+            self.adopt(self._lay_out(entries, time_ms, None, note))
         if self.size != size or self._tree.root() != root:
             raise LogStateError(
                 f"the tiles in {self._folder.root} do not lead to the recorded head of size {size};"
                 " restore that folder and the evidence database from the same backup"
             )
-        if staged is None and not (self._folder.root / CHECKPOINT).exists():
+        if not staged and not (self._folder.root / CHECKPOINT).exists():
             self._folder.replace(CHECKPOINT, note)
         try:
             self.publish()

@@ -6,9 +6,11 @@ https://c2sp.org/tlog-tiles: `tile/<L>/<N>[.p/<W>]` and `tile/entries/<N>[.p/<W>
 from __future__ import annotations
 
 from collections import OrderedDict
+from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING
 
-from raffinate.tlog.hashing import HASH_BYTES, leaf_hash, node_hash
+from raffinate.tlog.hashing import HASH_BYTES, leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +19,7 @@ TILE_WIDTH = 256
 TILE_HEIGHT = 8
 ENTRY_BYTES_MAX = 65535
 _GROUP = 1000
+_LENGTH = Struct(">H").pack
 
 
 class TileError(ValueError):
@@ -54,13 +57,9 @@ def bundles_of(size: int) -> Iterator[tuple[int, int]]:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """2-byte big-endian length and bytes of each entry. Raises TileError for one too long."""
-    parts = []
-    for entry in entries:
-        if len(entry) > ENTRY_BYTES_MAX:
-            raise TileError(f"an entry has at most {ENTRY_BYTES_MAX} bytes")
-        parts.append(len(entry).to_bytes(2, "big"))
-        parts.append(entry)
-    return b"".join(parts)
+    if entries and max(map(len, entries)) > ENTRY_BYTES_MAX:
+        raise TileError(f"an entry has at most {ENTRY_BYTES_MAX} bytes")
+    return b"".join([part for entry in entries for part in (_LENGTH(len(entry)), entry)])
 
 
 def decode_bundle(data: bytes, width: int) -> list[bytes]:
@@ -94,23 +93,23 @@ class Subtree:
 
     def __init__(self, hashes: Sequence[bytes] = ()) -> None:
         self.levels: list[list[bytes]] = [[] for _ in range(TILE_HEIGHT + 1)]
-        for value in hashes:
-            self.append(value)
+        self.extend(hashes)
 
     def __len__(self) -> int:
         return len(self.levels[0])
 
-    def append(self, value: bytes) -> None:
-        """Take the next hash of the tile's lowest level."""
-        levels = self.levels
-        row = levels[0]
-        row.append(value)
-        level = 0
-        while not len(row) & 1 and level < TILE_HEIGHT:
-            value = node_hash(row[-2], value)
-            level += 1
-            row = levels[level]
-            row.append(value)
+    def extend(self, hashes: Sequence[bytes]) -> None:
+        """Take the next hashes of the tile's lowest level."""
+        row = self.levels[0]
+        row.extend(hashes)
+        for above in self.levels[1:]:
+            pairs = iter(row[2 * len(above) : len(row) & ~1])
+            # node_hash, without its call for each
+            new = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs)]  # noqa: B905 - by twos
+            if not new:
+                return
+            above.extend(new)
+            row = above
 
     def copy(self) -> Subtree:
         """An independent copy."""

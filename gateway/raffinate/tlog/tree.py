@@ -75,9 +75,12 @@ class Tree:
             if level == len(edge):
                 edge.append(Subtree())
             above: list[bytes] = []
-            for value in values:
+            place = 0
+            while place < len(values):
                 current = edge[level]
-                current.append(value)
+                taken = values[place : place + TILE_WIDTH - len(current)]
+                current.extend(taken)
+                place += len(taken)
                 if len(current) == TILE_WIDTH:
                     tile = (start + len(above) * TILE_WIDTH) // TILE_WIDTH
                     tree._full.keep(level, tile, current)  # noqa: SLF001

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from raffinate.web.checkpoint import add_checkpoint
 from raffinate.web.evidence_shape import EvidenceState
 from raffinate.web.health_shape import Health
 from raffinate.web.problem import problem
@@ -91,6 +92,7 @@ def make_router(of: Providers, stream: Stream) -> APIRouter:
     def get_metrics() -> Response:
         return Response(generate_latest(of.metrics_registry), media_type=CONTENT_TYPE_LATEST)
 
+    add_checkpoint(router, of)
     return router
 
 

@@ -13,12 +13,13 @@ from typing_extensions import TypedDict
 
 
 class LogHead(TypedDict):
-    """The transparency log's newest checkpoint; `root` is base64 or hex as the log writes it."""
+    """The transparency log's newest checkpoint; `root` is base64, `checkpoint` the signed note."""
 
     origin: str
     size: int
     root: str
     time_ms: int | None
+    checkpoint: str
 
 
 class LastStatement(TypedDict):
@@ -104,13 +105,37 @@ class EquipmentEvidence(TypedDict):
     last_denial: LastDenial | None
 
 
+class AnchorState(TypedDict):
+    """One outsider: a witness (`cosignature`) or a timestamp server (`rfc3161`).
+
+    `size`, `time_ms`: the newest head it vouched for, and when; null before the first.
+    `logged_size`: that of its newest `time-anchor` in the log. `unwitnessed`: entries since `size`
+    that are no time-anchors at the end of the log; `unwitnessed_ms`: how long the oldest has
+    waited. `state`: ok; waiting (never answered yet); failing (asked again later); refused (what
+    it saw contradicts this log: asked no more until the gateway starts again); files (checkpoints
+    go by stick). `problem`: a sentence, or null.
+    """
+
+    source: str
+    kind: Literal["cosignature", "rfc3161"]
+    state: Literal["ok", "waiting", "failing", "refused", "files"]
+    size: int | None
+    time_ms: int | None
+    logged_size: int | None
+    unwitnessed: int
+    unwitnessed_ms: int
+    problem: str | None
+
+
 class EvidenceState(TypedDict):
     """The whole; `log` is None until the log's first checkpoint.
 
-    `problems`: licence files that cannot be used, each a sentence with its remedy.
+    `problems`: licence files that cannot be used, and outsiders that could not be asked or
+    contradict the log, each a sentence with its remedy.
     """
 
     log: LogHead | None
+    anchors: list[AnchorState]
     nodes: list[NodeEvidence]
     equipment: list[EquipmentEvidence]
     problems: list[str]

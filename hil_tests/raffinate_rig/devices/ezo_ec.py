@@ -13,7 +13,9 @@ OUTPUTS = ("EC", "TDS", "S", "SG")
 # The chip's own compensation is one fixed coefficient for weak salt solutions, which does not suit
 # strong acid: a driver that wants another one leaves the chip at 25 °C.
 CHIP_ALPHA_PER_K = 0.0191
-RANGE_MAX_US_CM = 1_000_000.0
+# The data sheet promises no more; only shorted electrodes drive the answer to the end of its scale.
+RANGE_MAX_US_CM = 500_000.0
+OVERLOAD_US_CM = 1_000_000.0
 TDS_FACTOR = 0.54
 
 
@@ -44,13 +46,14 @@ class EzoEc(Ezo):
         if "open" in self.faults:
             return 0.0
         if "short" in self.faults:
-            return RANGE_MAX_US_CM
+            return OVERLOAD_US_CM
         return self.cond_ms_cm / self.probe_k_per_cm
 
     def _reading(self) -> str:
         us_cm = 1000.0 * self.conductance_ms() * self._k_per_cm * self._gain()
         us_cm /= 1.0 + CHIP_ALPHA_PER_K * (self.compensation_c - 25.0)
-        us_cm = min(max(us_cm, 0.0), RANGE_MAX_US_CM)
+        limit = OVERLOAD_US_CM if "short" in self.faults else RANGE_MAX_US_CM
+        us_cm = min(max(us_cm, 0.0), limit)
         values = {
             "EC": _resolved(us_cm),
             "TDS": f"{us_cm * TDS_FACTOR:.0f}",

@@ -1,0 +1,168 @@
+"""The verifier's command, with nothing but the standard library: `raffinate-verify`.
+
+`raffinate audit verify` is the same by the same function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raffinate.audit.policy import Policy, parse_policy
+from raffinate.audit.pool import Pool
+from raffinate.audit.report import as_json, as_text, exit_status
+from raffinate.audit.resume import StateFile
+from raffinate.audit.source import open_source
+from raffinate.audit.verify import CHECKPOINT, verify
+from raffinate.errors import ConfigError, RaffinateError
+from raffinate.tlog.checkpoint import open_checkpoint, parse_checkpoint
+from raffinate.tlog.note import NoteError, parse_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from raffinate.audit.result import Result
+    from raffinate.audit.source import Source
+    from raffinate.audit.work import Work
+
+POOL_ENTRIES_MIN = 4096
+_BAR_CHARS = 40
+EPILOG = (
+    "Exit status: 0 all four PASS, 3 at least one INSUFFICIENT and none FAIL, 4 at least one "
+    "FAIL, 2 a bad policy or command line, 1 the bundle cannot be read. Not legal advice."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to verify, by what, and what to write; times are RFC 3339."""
+
+    bundle: Path
+    policy: Path | None = None
+    start: str | None = None
+    end: str | None = None
+    pin: Path | None = None
+    json: Path | None = None
+    resume: Path | None = None
+    processes: int | None = None
+
+
+def run(order: Order, progress: Callable[[int, int], None] | None = None) -> Result:
+    """Verify, and write the JSON where it is asked for. Raises RaffinateError."""
+    policy = None if order.policy is None else read_policy(order.policy)
+    if order.pin is not None:
+        if policy is None:
+            raise ConfigError("--pin: a pinned checkpoint is checked by the keys of a --policy")
+        policy = _pinned(policy, order.pin)
+    period = None
+    if order.start is not None or order.end is not None:
+        period = time_ms("--from", order.start), time_ms("--to", order.end)
+    if order.resume is not None and policy is None:
+        raise ConfigError("--resume: what was checked is kept by the keys of a --policy")
+    source = open_source(order.bundle)
+    memory = None if order.resume is None else StateFile(order.resume)
+    with _work(order, source) as work:
+        result = verify(source, policy, progress, period=period, work=work, memory=memory)
+    if order.json is not None:
+        try:
+            order.json.write_text(json.dumps(as_json(result)) + "\n")
+        except OSError as error:
+            raise RaffinateError(f"{order.json}: the result cannot be written: {error}") from None
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`raffinate-verify`; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="raffinate-verify",
+        description="Judge an audit bundle of Raffinate offline by four questions: is it "
+        "authentic, complete, time-trustworthy, licence-conformant?",
+        epilog=EPILOG,
+    )
+    parser.add_argument("bundle", type=Path, help="a folder, or a zip")
+    parser.add_argument("--policy", type=Path, help="the auditor's own policy")
+    parser.add_argument("--from", dest="start", metavar="TIME", help="begin of the period")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
+    parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where one broke off")
+    parser.add_argument("--processes", type=int, metavar="N", help="by default one a core")
+    order = Order(**vars(parser.parse_args(arguments)))
+    try:
+        result = run(order, _bar if sys.stderr.isatty() else None)
+    except RaffinateError as error:
+        sys.stderr.write(f"raffinate-verify: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("raffinate-verify: broken off; --resume FILE goes on the next time\n")
+        return 1
+    sys.stdout.write(as_text(result))
+    return exit_status(result)
+
+
+def read_policy(path: Path) -> Policy:
+    """A policy file. Raises ConfigError."""
+    try:
+        return parse_policy(str(path), path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is not there; name the auditor's policy file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def time_ms(option: str, text: str | None) -> int | None:
+    """RFC 3339 as UTC milliseconds. Raises ConfigError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
+    return int(found.astimezone(UTC).timestamp() * 1000)
+
+
+def _pinned(policy: Policy, path: Path) -> Policy:
+    try:
+        head = open_checkpoint(path.read_bytes(), policy.origin, policy.log_keys)
+    except (OSError, NoteError) as error:
+        raise ConfigError(f"--pin {path}: not a checkpoint of the policy's log: {error}") from None
+    if policy.pin is not None and policy.pin[0] > head.size:
+        raise ConfigError(
+            f"--pin {path}: it has size {head.size}, the policy pins {policy.pin[0]} already"
+        )
+    return replace(policy, pin=(head.size, head.root))
+
+
+def _work(order: Order, source: Source) -> Pool | nullcontext[Work | None]:
+    """Processes where the log is large enough to need them."""
+    wanted = order.processes or os.cpu_count() or 1
+    try:
+        size = parse_checkpoint(parse_note(source.read(CHECKPOINT)).text).size
+    except (KeyError, NoteError):
+        size = 0
+    if wanted == 1 or (order.processes is None and size < POOL_ENTRIES_MIN):
+        return nullcontext(None)
+    return Pool(order.bundle, wanted)
+
+
+def _bar(done: int, total: int) -> None:
+    """A progress bar on standard error."""
+    filled = _BAR_CHARS * done // max(1, total)
+    end = "\n" if done == total else ""
+    share = 100 * done // max(1, total)
+    bar = "#" * filled + "." * (_BAR_CHARS - filled)
+    sys.stderr.write(f"\r[{bar}] {share:3d} % {done} of {total} entries{end}")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
