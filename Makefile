@@ -34,7 +34,7 @@ PEERS ?= $(CURDIR)/.cache/peers
 export RAFFINATE_PEERS ?= $(PEERS)
 ROUNDS ?= 20
 TESTS ?=
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: demo page test test-random check bench soak peers typings wheel clean
 
