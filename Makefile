@@ -35,7 +35,7 @@ export RAFFINATE_PEERS ?= $(PEERS)
 ROUNDS ?= 20
 SCANS ?= 600
 TESTS ?=
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: demo page heap ticks test test-random check bench soak peers typings wheel clean
 
