@@ -86,6 +86,7 @@ bench: setup ## measure, as ratios within one run; the peers by `make peers`
 	-$(BIN)/python gateway/bench/influx.py
 	-$(BIN)/python gateway/bench/series.py
 	-$(BIN)/python gateway/bench/statements.py
+	-$(BIN)/python gateway/bench/log.py
 	-$(BIN)/python gateway/bench/verify.py
 
 wheel: setup page ## build dist/*.whl: everything with the page, the firmware and the rig kit; and the verifier alone

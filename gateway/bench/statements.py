@@ -3,22 +3,25 @@
 `python statements.py [--count N] [--broker mosquitto|nats-server] [--json]`. The gateway's own
 MQTT session, worker, archive and evidence service take `count` signed statements of four nodes
 that a real broker holds for the absent session; beside it the raw rates of P-256 verification and
-of fsync on this machine. Goal: at least 0.4 of one core's raw verification rate.
+of fsync on this machine, and the CPU that gateway, its verifiers and the broker used. Goal: at
+least 0.4 of one core's raw verification rate.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from rates import cpu_s, fsync_rate
 
 from raffinate.archive import FrameArchive
 from raffinate.config import Broker
@@ -34,11 +37,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidence_site import enrolled_site
 from node_simulator import SITE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from evidence_site import Site
+    from raffinate.model import Outgoing
+
 GOAL = 0.4
 NODES = 4
 PATIENCE_S = 300
 _RAW_COUNT = 5000
-_FSYNC_COUNT = 500
 
 
 def main() -> int:
@@ -73,7 +81,7 @@ def run(folder: Path, kind: str, count: int) -> dict[str, float]:
     with BROKERS[kind](folder / "broker") as broker:
         settings = Broker("127.0.0.1", broker.port, None, None, 30)
         fill(settings, sent)
-        wall_s, cpu_s, receipts = consume(site, folder, settings, len(sent))
+        wall_s, used, receipts = consume(site, folder, settings, len(sent), broker.pid)
     again = raw_rate(nodes[0], sent[NODES][1])
     rate, raw = len(sent) / wall_s, (raw + again) / 2
     return {
@@ -81,11 +89,12 @@ def run(folder: Path, kind: str, count: int) -> dict[str, float]:
         "bytes_each": len(sent[NODES][1]),
         "statements_per_s": round(rate),
         "wall_us_each": round(1e6 * wall_s / len(sent), 1),
-        "cpu_us_each": round(1e6 * cpu_s / len(sent), 1),
+        **{f"cpu_us_each_{name}": round(1e6 * cpu / len(sent), 1) for name, cpu in used.items()},
         "receipts": receipts,
         "raw_p256_per_s_one_core": round(raw),
         "raw_fsync_per_s": round(fsync_rate(folder)),
         "of_one_cores_raw_rate": round(rate / raw, 3),
+        "of_raw_rate_per_cpu_s": round(len(sent) / sum(used.values()) / raw, 3),
         "goal": GOAL,
     }
 
@@ -98,16 +107,6 @@ def raw_rate(node: object, envelope: bytes) -> float:
     for _ in range(_RAW_COUNT):
         dsse.verify(parts, key)
     return _RAW_COUNT / (time.process_time() - start)
-
-
-def fsync_rate(folder: Path) -> float:
-    """Appends of 2 KB with fsync a second."""
-    with (folder / "fsync").open("wb", buffering=0) as out:
-        start = time.perf_counter()
-        for _ in range(_FSYNC_COUNT):
-            out.write(bytes(2048))
-            os.fsync(out.fileno())
-        return _FSYNC_COUNT / (time.perf_counter() - start)
 
 
 def fill(settings: Broker, messages: list[tuple[str, bytes]]) -> None:
@@ -135,41 +134,76 @@ def fill(settings: Broker, messages: list[tuple[str, bytes]]) -> None:
     sender.loop_stop()
 
 
-def consume(site: object, folder: Path, settings: Broker, count: int) -> tuple[float, float, int]:
-    """(wall seconds, CPU seconds of this process, receipts) until `count` more are in the log."""
-    service, plant = site.service, site.plant  # type: ignore[attr-defined]
-    archive = FrameArchive(
-        folder / "archive.sqlite",
-        FrameReader().read,
-        bytes_max=1 << 30,
-        quarantine_bytes_max=1 << 20,
-    )
-    inbox = Inbox()
-    session = MqttSession(settings, SITE, inbox, Presence("bench", "bench"))
-    receipts = []
-    publish = session.publish
+class Gateway:
+    """The gateway's own MQTT session, inbox, worker, archive and evidence service in one."""
 
-    def count_receipts(messages: object) -> None:
-        found = list(messages)  # type: ignore[call-overload]
-        receipts.append(sum(message.topic.endswith("/receipt") for message in found))
-        publish(found)
+    def __init__(self, site: Site, folder: Path, settings: Broker) -> None:
+        self.service = site.service
+        archive = FrameArchive(
+            folder / "archive.sqlite",
+            FrameReader().read,
+            bytes_max=1 << 30,
+            quarantine_bytes_max=1 << 20,
+        )
+        self.inbox = Inbox()
+        self.session = MqttSession(settings, SITE, self.inbox, Presence("bench", "bench"))
+        self.receipts = 0
+        self._publish = self.session.publish
+        self.session.publish = self._count_receipts  # type: ignore[method-assign]
+        self.worker = IngestWorker(
+            site.plant,
+            self.inbox,
+            self.session,
+            archive,
+            self.service,
+            lambda _: None,
+            lambda: time.time_ns() // 1_000_000,
+        )
 
-    session.publish = count_receipts  # type: ignore[method-assign]
-    clock = lambda: time.time_ns() // 1_000_000  # noqa: E731
-    worker = IngestWorker(plant, inbox, session, archive, service, lambda _: None, clock)
-    start_size = service.snapshot()["log"]["size"]
-    session.start()
-    while not len(inbox):
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Session and worker, each in its thread; the service is closed at the end."""
+        thread = threading.Thread(target=self.worker.run)
+        self.session.start()
+        thread.start()
+        try:
+            yield
+        finally:
+            self.worker.stop()
+            thread.join()
+            self.session.stop()
+            self.service.close()
+
+    def _count_receipts(self, messages: Iterable[Outgoing]) -> None:
+        found = list(messages)
+        self.receipts += sum(message.topic.endswith("/receipt") for message in found)
+        self._publish(found)
+
+
+def consume(
+    site: Site, folder: Path, settings: Broker, count: int, broker_pid: int
+) -> tuple[float, dict[str, float], int]:
+    """(wall seconds, CPU seconds by process, receipts) until `count` more are in the log."""
+    gateway = Gateway(site, folder, settings)
+    service, worker = gateway.service, gateway.worker
+    start_size = service.log_size()
+    gateway.session.start()
+    while not len(gateway.inbox):
         time.sleep(0.001)
-    start, cpu = time.perf_counter(), time.process_time()
+    start, cpu, broker = time.perf_counter(), time.process_time(), cpu_s(broker_pid)
     while service.log_size() < start_size + count:
         worker.step(0.25)
         if time.perf_counter() - start > PATIENCE_S:
             raise RuntimeError(f"only {service.log_size() - start_size} of {count} are in the log")
-    wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-    session.stop()
+    wall_s = time.perf_counter() - start
+    used = {
+        "gateway": time.process_time() - cpu,
+        "verifiers": cpu_s(*service._verifier.pids),  # noqa: SLF001
+        "broker": cpu_s(broker_pid) - broker,
+    }
+    gateway.session.stop()
     service.close()
-    return wall_s, cpu_s, sum(receipts)
+    return wall_s, used, gateway.receipts
 
 
 if __name__ == "__main__":
