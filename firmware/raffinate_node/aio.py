@@ -16,14 +16,14 @@ async def sleep_ms(ms: int) -> None:
     if sys.implementation.name != "micropython":
         await asyncio.sleep(ms / 1000)
     else:
-        await asyncio.sleep_ms(ms)  # type: ignore[attr-defined]
+        await asyncio.sleep_ms(ms)
 
 
 async def wait_for_ms(awaitable: "Awaitable[Any]", ms: int) -> "Any":
     """Return the awaitable's result; raise TimeoutError after ms."""
     if sys.implementation.name != "micropython":
         return await asyncio.wait_for(awaitable, ms / 1000)
-    return await asyncio.wait_for_ms(awaitable, ms)  # type: ignore[attr-defined]
+    return await asyncio.wait_for_ms(awaitable, ms)
 
 
 async def cancel(task: "asyncio.Task[Any]") -> None:

@@ -117,9 +117,9 @@ class Chain:
         except OSError:
             # The number may be on flash: it is not used again.
             return False
-        payload = statement.format_statement(self._subject(), kind, self._common(), body)
+        payload = statement.build_statement(self._subject(), kind, self._common(), body)
         sig = await drain(self.signer.sign_steps(dsse.digest(dsse.PAYLOAD_STATEMENT, payload)))
-        envelope = dsse.format_envelope(dsse.PAYLOAD_STATEMENT, payload, self.signer.keyid, sig)
+        envelope = dsse.build_envelope(dsse.PAYLOAD_STATEMENT, payload, self.signer.keyid, sig)
         try:
             self._outbox.put_statement(self.seq, envelope)
         except (OSError, StoreFullError):

@@ -21,7 +21,7 @@ def encode(data: bytes) -> str:
 def encode_into(out: bytearray, at: int, data: "bytes | bytearray") -> int:
     """Write padded standard base64 of data into `out` from `at`; return where it ends."""
     for start in range(0, len(data), CHUNK_BYTES):
-        line = b2a_base64(data[start : start + CHUNK_BYTES])
+        line = b2a_base64(bytes(data[start : start + CHUNK_BYTES]))
         end = at + len(line) - 1
         out[at:end] = line[:-1]
         at = end

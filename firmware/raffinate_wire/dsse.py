@@ -37,7 +37,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def digest(payload_type: str, payload: bytes) -> bytes:
+def digest(payload_type: str, payload: "bytes | bytearray") -> bytes:
     """Return SHA-256 of pae(...), which p256.sign and p256.verify take."""
     kind = payload_type.encode()
     whole = hashlib.sha256(b"DSSEv1 %d %s %d " % (len(kind), kind, len(payload)))
@@ -51,8 +51,19 @@ def format_envelope(
     keyid: str,
     sig: bytes,
     bytes_max: int = ENVELOPE_BYTES_MAX,
-) -> "bytes | bytearray":
-    """Return the envelope's bytes, made in place; raise WireError, `too-long` above bytes_max."""
+) -> bytes:
+    """Return the envelope's bytes; raise WireError, `too-long` above bytes_max."""
+    return bytes(build_envelope(payload_type, payload, keyid, sig, bytes_max))
+
+
+def build_envelope(
+    payload_type: str,
+    payload: "bytes | bytearray",
+    keyid: str,
+    sig: bytes,
+    bytes_max: int = ENVELOPE_BYTES_MAX,
+) -> bytearray:
+    """Do format_envelope in one buffer, for a small heap."""
     ids.check_keyid(keyid)
     kind = text(ids.check_text(payload_type))
     tail = (

@@ -95,11 +95,18 @@ class Statement:
 
 def format_statement(
     subject: "list[tuple[str, str]]", predicate_type: str, common: "Any", specific: "Any"
-) -> "bytes | bytearray":
+) -> bytes:
     """Return the payload; predicate_type is the short type, and `v` is left out of common.
 
     Raises WireError.
     """
+    return bytes(build_statement(subject, predicate_type, common, specific))
+
+
+def build_statement(
+    subject: "list[tuple[str, str]]", predicate_type: str, common: "Any", specific: "Any"
+) -> bytearray:
+    """Do format_statement in one buffer, for a small heap."""
     book = _book(predicate_type)
     members: "dict[str, Any]" = {"v": VERSION}
     for name, value in common.items():
@@ -161,7 +168,7 @@ def role_of(node: str) -> str:
     return node if node in ids.RESERVED_NODES else "node"
 
 
-def envelope_hash(envelope: bytes) -> bytes:
+def envelope_hash(envelope: "bytes | bytearray") -> bytes:
     """Return SHA-256(0x00 || envelope): the next statement's prev and the log's leaf hash."""
     digest = hashlib.sha256(b"\x00")
     digest.update(envelope)
