@@ -190,6 +190,15 @@ def test_a_clock_that_steps_back_begins_a_step(archive):
     assert sorted(codes) == ["broken-chain", "clock-jump", "clock-step"]
 
 
+def test_an_estimated_time_that_proves_late_is_no_step_of_the_clock(archive):
+    scans = [(None, 0, [("e01/ph", "pH", 1, 0)])]
+    data = format_frame(plants.SITE, "n01", plants.KEY, 1, 0, bytes(32), "U", scans)
+    archive.commit(Batch(frames=[incoming(data, received_ms=7000, estimate_ms=7000)]))
+    archive.commit(Batch(frames=[timed(1, 1000, 1000)]))
+    assert steps(archive) == {0: 0, 1: 1}
+    assert "clock-step" not in {item["code"] for item in archive.findings()}
+
+
 def test_late_frames_get_the_step_of_their_place(archive):
     times = [1000, 2000, 3000, 1500, 2500, 3500]
     for seq in (0, 5, 2, 4, 1, 3):
@@ -224,6 +233,7 @@ def test_scans_that_step_back_inside_one_frame_get_steps_of_their_own(archive):
     scans = archive.read(0, 1)[0].frame.scans
     rows = {(scan.time_ms, scan.step) for scan in scans}
     assert len(rows) == 4
+    assert [item["code"] for item in archive.findings()] == ["clock-step"]
 
 
 def test_parts_of_one_scan_share_its_step(archive):

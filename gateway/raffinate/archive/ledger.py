@@ -131,7 +131,9 @@ class Ledger:
             findings += (BROKEN_CHAIN,)
         if place.step > boot.step_max:
             boot.step_max = place.step
-            findings += (CLOCK_STEP,)
+            # Under clock U the times are the gateway's estimate: no clock of a board stepped.
+            if frame.clock != "U" and (boot.timed or runs(frame.scans) > 1):
+                findings += (CLOCK_STEP,)
         if newest:
             if self._clock_jumped(boot, frame):
                 findings += (CLOCK_JUMP,)
