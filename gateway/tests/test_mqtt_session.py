@@ -168,6 +168,39 @@ def test_ids_of_an_earlier_connection_acknowledge_nothing(broker):
         gateway.session.ack([third.mid])
 
 
+def test_a_message_without_an_id_costs_no_session(broker):
+    """Anybody's QoS 0: a broker ends the connection of who acknowledges it, retained for good."""
+    status = f"raffinate/1/{plants.SITE}/n01/status"
+    announced = presence.presence_topic(plants.SITE)
+    with Session(broker) as gateway, Board(broker) as board:
+        gateway.connected()
+        for topic in (FRAME_TOPIC, status, announced):
+            board.client.publish(topic, b"junk", 0, True).wait_for_publish(PATIENCE_S)
+        gateway.session.ack([message.mid for message in gateway.take(1)])
+        board.publish(b"after")
+        frames = gateway.take(2)
+        gateway.session.ack([message.mid for message in frames[1:]])
+        gateway.session.publish([Outgoing(f"raffinate/1/{plants.SITE}/n01/ack", b"still there")])
+        until(lambda: board.heard, "a message after the acknowledgements")
+        # both are of one connection: an ended one would have begun a second
+        assert gateway.session._generation == 1
+        assert gateway.session.state() == ("connected", "")
+
+
+def test_a_topic_that_is_no_text_is_a_bad_one(free_port):
+    """No broker at hand lets one through."""
+    inbox = Inbox()
+    settings = Broker("127.0.0.1", free_port, None, None, 30)
+    session = MqttSession(settings, plants.SITE, inbox, Presence("a" * 16, "here"))
+    message = paho.MQTTMessage(7, b"raffinate/1/\xff/n01/frame")
+    message.qos, message.payload = 1, b"junk"
+    session._on_message(session._client, None, message)
+    (taken,) = inbox.take(1.0)
+    assert taken.payload == b"junk"
+    assert taken.topic.isprintable()
+    session.stop()
+
+
 def test_a_session_that_stops_says_goodbye_to_the_broker(broker):
     for _ in range(2):
         with Session(broker) as gateway:

@@ -2,7 +2,8 @@
 
 The broker gets its PUBACK only for what the worker says is on disk. A message id means something
 within one connection alone, so ids carry the connection's number and those of an earlier one are
-forgotten: the broker sends such messages again.
+forgotten: the broker sends such messages again. What came with QoS 0 has no id, and a broker ends
+the connection that acknowledges it: it gets one that no connection has.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ CONNECT_S_MAX = 10.0
 INFLIGHT_MAX = 20
 GOODBYE_S_MAX = 2.0
 MID_BITS = 16
+NO_MID = 0
+NO_TOPIC = "a topic that is not UTF-8"
 
 SessionWord = Literal["connected", "connecting", "refused", "kicked"]
 
@@ -279,11 +282,15 @@ class MqttSession:
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._reads += 1
-        topic = message.topic
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # a broker should not let it through
+            topic = NO_TOPIC
         if topic == self._presence_topic:
-            client.ack(message.mid, 1)
+            if message.qos:
+                client.ack(message.mid, 1)
             return
-        mid = self._generation << MID_BITS | message.mid
+        mid = self._generation << MID_BITS | message.mid if message.qos else NO_MID
         self._inbox.put(Inbound(topic, bytes(message.payload), mid, self._time_ms()))
 
     def _say(self, state: SessionWord, detail: str) -> None:
