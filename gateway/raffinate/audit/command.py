@@ -9,12 +9,14 @@ import argparse
 import json
 import os
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raffinate.audit.html_report import About, as_html
 from raffinate.audit.policy import Policy, parse_policy
 from raffinate.audit.pool import Pool
 from raffinate.audit.report import as_json, as_text, exit_status
@@ -52,10 +54,11 @@ class Order:
     json: Path | None = None
     resume: Path | None = None
     processes: int | None = None
+    html: Path | None = None
 
 
 def run(order: Order, progress: Callable[[int, int], None] | None = None) -> Result:
-    """Verify, and write the JSON where it is asked for. Raises RaffinateError."""
+    """Verify, and write JSON and HTML where they are asked for. Raises RaffinateError."""
     policy = None if order.policy is None else read_policy(order.policy)
     if order.pin is not None:
         if policy is None:
@@ -71,10 +74,9 @@ def run(order: Order, progress: Callable[[int, int], None] | None = None) -> Res
     with _work(order, source) as work:
         result = verify(source, policy, progress, period=period, work=work, memory=memory)
     if order.json is not None:
-        try:
-            order.json.write_text(json.dumps(as_json(result)) + "\n")
-        except OSError as error:
-            raise RaffinateError(f"{order.json}: the result cannot be written: {error}") from None
+        _write(order.json, json.dumps(as_json(result)) + "\n")
+    if order.html is not None:
+        _write(order.html, as_html(result, _about(order, policy)))
     return result
 
 
@@ -92,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
     parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where one broke off")
     parser.add_argument("--processes", type=int, metavar="N", help="by default one a core")
     order = Order(**vars(parser.parse_args(arguments)))
@@ -110,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_policy(path: Path) -> Policy:
     """A policy file. Raises ConfigError."""
     try:
-        return parse_policy(str(path), path.read_text())
+        return parse_policy(str(path), path.read_bytes().decode())
     except FileNotFoundError:
         raise ConfigError(f"{path} is not there; name the auditor's policy file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -128,6 +131,26 @@ def time_ms(option: str, text: str | None) -> int | None:
     if found is None or found.tzinfo is None:
         raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
     return int(found.astimezone(UTC).timestamp() * 1000)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RaffinateError(f"{path}: the result cannot be written: {error}") from None
+
+
+def _about(order: Order, policy: Policy | None) -> About:
+    """What the report says of its making."""
+    return About(
+        str(order.bundle.name or order.bundle),
+        None if order.policy is None else order.policy.name,
+        policy,
+        order.start,
+        order.end,
+        None if order.pin is None else order.pin.name,
+        time.time_ns() // 1_000_000,
+    )
 
 
 def _pinned(policy: Policy, path: Path) -> Policy:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from raffinate.audit.findings import PASS
+from raffinate.audit.result import LicenceSeen
 from raffinate.errors import ConfigError, RejectedError
 from raffinate.evidence import dsse
 from raffinate.licence.document import LICENCE_BYTES_MAX, Licence, parse_licence
@@ -183,8 +184,12 @@ class Conformity:
         name = licence.equipment if licence is not None else equipment
         if licence is None:
             self._result.add("LICENCE-ABSENT", digest, index=index, equipment=name)
-        if digest not in self._policy.licences and not self._is_signed(digest, data):
+        vouched = "list" if digest in self._policy.licences else None
+        if vouched is None and self._is_signed(digest, data):
+            vouched = "signature"
+        if vouched is None:
             self._result.add("LICENCE-UNAUTHENTICATED", digest, index=index, equipment=name)
+        self._result.licences[digest] = LicenceSeen(digest, licence, vouched)
         return licence
 
     def _is_signed(self, digest: str, data: bytes | None) -> bool:

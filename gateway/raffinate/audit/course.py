@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from raffinate.audit.bounds import Span
+from raffinate.audit.result import KeySeen, Meter
 from raffinate.audit.timeline import Timeline
 from raffinate.evidence.chain import KNOWN, LATE, fallen
 
@@ -36,6 +37,8 @@ class State:
     gap_ms: int = 0
     clocks: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
+    begin: dict[str, tuple[int | None, tuple[int, int, int]]] = field(default_factory=dict)
+    digests: tuple[str | None, str | None] = (None, None)
 
 
 class Courses:
@@ -136,6 +139,35 @@ class Courses:
                 )
         for line in self._result.timelines.values():
             line.settle()
+        for signer in signers:
+            self._sum_up(signer, self._states.get(signer.keyid))
+
+    def _sum_up(self, signer: Signer, state: State | None) -> None:
+        """What the key's statements said first and last, for the reports."""
+        standing = signer.standing
+        ended = "revoked" if standing.revoked else "ended" if standing.ended else "in use"
+        seen = KeySeen(
+            signer.role, signer.name, signer.keyid, signer.index, ended, signer.chain.seq
+        )
+        if state is not None:
+            clocks, digests = tuple(sorted(state.clocks)), state.digests
+            seen = replace(
+                seen,
+                last_ms=state.time_ms,
+                clocks=clocks,
+                firmware=digests[0],
+                calibration=digests[1],
+            )
+            for name, (begin_ms, values) in state.begin.items():
+                end = signer.total(name)
+                opening = signer.opening.get(name, (0, 0, 0))
+                begin = values[0] + opening[0], values[1] + opening[1], values[2] + opening[2]
+                meter = self._result.meters.setdefault(
+                    self._serial(signer.keyid, name),
+                    Meter(signer.name, begin_ms, begin, state.time_ms, end),
+                )
+                meter.node, meter.end_ms, meter.end = signer.name, state.time_ms, end
+        self._result.keys.append(seen)
 
     def _state(self, signer: Signer) -> State:
         state = self._states.get(signer.keyid)
@@ -154,6 +186,10 @@ class Courses:
         for name in fallen(signer.registers, registers):
             self._add("REGISTER-FELL", f"registers of {name}", run, signer)
         signer.registers = run.registers
+        state.digests = body["firmware"], body["calibration"]
+        if len(state.begin) < len(registers):
+            for name, values in registers.items():
+                state.begin.setdefault(name, (body["timeMs"], values))
         boot, up_ms, time_ms = body["boot"], body["upMs"], body["timeMs"]
         if boot < state.boot:
             self._add("BOOT-FELL", f"boot {boot} after {state.boot}", run, signer)

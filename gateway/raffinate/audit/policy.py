@@ -35,7 +35,10 @@ _TABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Trusted keys, licences by digest, machines that must be covered, limits, pinned head."""
+    """Trusted keys, licences by digest, machines that must be covered, limits, pinned head.
+
+    `file_sha256` is over the text in UTF-8 that it was parsed from.
+    """
 
     origin: str
     log_keys: tuple[Ed25519Verifier | EcdsaVerifier, ...]
@@ -50,6 +53,7 @@ class Policy:
     witnesses: tuple[CosignatureVerifier, ...] = ()
     quorum: int = 1
     timestamps: tuple[Certificate, ...] = ()
+    file_sha256: str | None = None
 
     @property
     def digest(self) -> str:
@@ -84,6 +88,7 @@ def parse_policy(file: str, text: str) -> Policy:
         witnesses=witnesses,
         quorum=_quorum(file, value.get("witnesses", {}), len(witnesses)),
         timestamps=_certificates(file, value.get("timestamps", {}).get("certificates", [])),
+        file_sha256=sha256(text.encode(errors="replace")).hexdigest(),
     )
 
 

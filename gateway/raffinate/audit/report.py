@@ -42,6 +42,17 @@ def as_json(result: Result) -> dict[str, Any]:
         "first": {question: _one(result.first(question)) for question in QUESTIONS},
         "equipment": dict(sorted(result.machines.items())),
         "timelines": {serial: _timeline(line) for serial, line in sorted(result.timelines.items())},
+        "registers": {
+            serial: {
+                "node": meter.node,
+                "beginMs": meter.begin_ms,
+                "begin": meter.begin,
+                "endMs": meter.end_ms,
+                "end": meter.end,
+            }
+            for serial, meter in sorted(result.meters.items())
+        },
+        "licences": {digest: seen.vouched for digest, seen in sorted(result.licences.items())},
         "counts": dict(sorted(result.counts.items())),
         "findings": [_one(finding) for finding in result.findings],
         "notice": NOT_LEGAL_ADVICE,
@@ -75,11 +86,23 @@ def as_text(result: Result) -> str:
         known = CODES[code]
         lines += ["", f"{code} ({known.effect}, {result.counts[code]}): {known.meaning}"]
         found = [finding for finding in result.findings if finding.code == code]
-        lines += [f"  {_place(finding)}{finding.detail}" for finding in found[:_SHOWN_MAX]]
+        lines += [f"  {place(finding)}{finding.detail}" for finding in found[:_SHOWN_MAX]]
         if result.counts[code] > min(len(found), _SHOWN_MAX):
             lines.append(f"  and {result.counts[code] - min(len(found), _SHOWN_MAX)} more")
         lines.append(f"  -> {known.remedy}")
     return "\n".join([*lines, "", NOT_LEGAL_ADVICE]) + "\n"
+
+
+def place(finding: Finding) -> str:
+    """Where a finding is: entry, node and number, machine; ends with ": " unless empty."""
+    parts = []
+    if finding.index is not None:
+        parts.append(f"entry {finding.index}")
+    if finding.node is not None:
+        parts.append(f"{finding.node}" + (f" #{finding.seq}" if finding.seq else ""))
+    if finding.equipment is not None:
+        parts.append(finding.equipment)
+    return ", ".join(parts) + ": " if parts else ""
 
 
 def _timeline(line: Timeline) -> dict[str, Any]:
@@ -104,22 +127,11 @@ def _hours(time_ms: int) -> str:
 
 def _because(result: Result, question: str) -> str:
     first = result.first(question)
-    return "" if first is None else f"  {first.code}: {_place(first)}{first.detail}"
+    return "" if first is None else f"  {first.code}: {place(first)}{first.detail}"
 
 
 def _rank(code: str) -> int:
     return (FAIL, INSUFFICIENT, NOTICE).index(CODES[code].effect)
-
-
-def _place(finding: Finding) -> str:
-    parts = []
-    if finding.index is not None:
-        parts.append(f"entry {finding.index}")
-    if finding.node is not None:
-        parts.append(f"{finding.node}" + (f" #{finding.seq}" if finding.seq else ""))
-    if finding.equipment is not None:
-        parts.append(finding.equipment)
-    return ", ".join(parts) + ": " if parts else ""
 
 
 def _one(finding: Finding | None) -> dict[str, Any] | None:

@@ -10,6 +10,9 @@ from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, LICENCE, NOTICE,
 
 if TYPE_CHECKING:
     from raffinate.audit.timeline import Timeline
+    from raffinate.licence.document import Licence
+
+    Register = tuple[int, int, int]
 
 FINDINGS_KEPT_MAX = 1000
 
@@ -25,6 +28,45 @@ class Finding:
     node: str | None = None
     seq: int | None = None
     equipment: str | None = None
+
+
+@dataclass(slots=True)
+class Meter:
+    """A machine's (run ms, starts, volume ml) in the first and newest statement that count."""
+
+    node: str
+    begin_ms: int | None
+    begin: Register
+    end_ms: int | None
+    end: Register
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceSeen:
+    """A licence that the log names; `vouched` by the policy's "list", a "signature", or None."""
+
+    sha256: str
+    licence: Licence | None
+    vouched: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySeen:
+    """A key of the roster: the entry that enrolled it (-1: the policy), and what it said.
+
+    `seq` is its newest number, 0 for permit keys; `clocks` its clock states other than S.
+    """
+
+    role: str
+    name: str
+    keyid: str
+    index: int
+    state: str
+    seq: int
+    last_ms: int | None = None
+    clocks: tuple[str, ...] = ()
+    firmware: str | None = None
+    calibration: str | None = None
 
 
 @dataclass(slots=True)
@@ -44,6 +86,9 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     machines: dict[str, str] = field(default_factory=dict)
     timelines: dict[str, Timeline] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    licences: dict[str, LicenceSeen] = field(default_factory=dict)
+    keys: list[KeySeen] = field(default_factory=list)
     anchor_ms: int | None = None
     anchored: int = 0
     _bad: dict[str, set[str]] = field(default_factory=dict)

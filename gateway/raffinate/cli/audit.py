@@ -50,6 +50,12 @@ audit.add_command(close)
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it there too.")
 @click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path),
+    help="Write a report with pictures there: one file that any browser shows and prints.",
+)
+@click.option(
     "--resume",
     type=click.Path(path_type=Path),
     help="Keep in this file what was checked, and go on from there after a break.",
@@ -64,6 +70,7 @@ def verify(
     end: str | None,
     pin: Path | None,
     json_file: Path | None,
+    html_file: Path | None,
     resume: Path | None,
     processes: int | None,
 ) -> None:
@@ -71,7 +78,7 @@ def verify(
 
     Is it authentic, complete, time-trustworthy, licence-conformant? The same as raffinate-verify.
     """
-    order = Order(bundle, policy_file, start, end, pin, json_file, resume, processes)
+    order = Order(bundle, policy_file, start, end, pin, json_file, resume, processes, html_file)
     with _progress("entries") as advance:
         result = run(order, advance)
     click.echo(as_text(result), nl=False)
