@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, NOTICE, QUESTIONS
+from raffinate.audit.source import printable
 
 if TYPE_CHECKING:
     from raffinate.audit.result import Finding, Result
@@ -90,7 +91,7 @@ def as_text(result: Result) -> str:
         if result.counts[code] > min(len(found), _SHOWN_MAX):
             lines.append(f"  and {result.counts[code] - min(len(found), _SHOWN_MAX)} more")
         lines.append(f"  -> {known.remedy}")
-    return "\n".join([*lines, "", NOT_LEGAL_ADVICE]) + "\n"
+    return "\n".join(map(printable, [*lines, "", NOT_LEGAL_ADVICE])) + "\n"
 
 
 def place(finding: Finding) -> str:

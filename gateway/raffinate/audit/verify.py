@@ -203,7 +203,9 @@ class _Verification:
                 str(item["path"]): (int(item["size"]), str(item["sha256"]))
                 for item in value["files"]
             }
-        except (KeyError, TypeError, ValueError, RecursionError, RejectedError) as error:
+        except (
+            KeyError, TypeError, ValueError, OverflowError, RecursionError, RejectedError
+        ) as error:  # fmt: skip
             self._result.add("MANIFEST", f"unreadable: {error}", file=MANIFEST)
             self._unread = paths - {MANIFEST}
             return {}
