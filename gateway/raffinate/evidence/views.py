@@ -100,6 +100,7 @@ def _node(name: str, intake: Intake, status: Status | None, key: Key | None) -> 
         "clock": info.get("clock"),
         "last_statement": info.get("last"),
         "last_receipt": info.get("receipt"),
+        "covered_ms": info.get("covered_ms"),
         "unreceipted": info.get("unreceipted", 0),
         "chain": findings[0] if findings else "ok",
         "findings": findings[:FINDINGS_SHOWN_MAX],
@@ -181,15 +182,15 @@ def _state(
         return said or state, "no licence in force, so no permit was given"
     name = f"permit {permit['serial']} under licence {permit['licence']}"
     end_ms, grace_ms = permit["notAfterMs"], permit["graceMs"]
-    ended = f"{name} has ended" + ("" if licence else "; no licence is in force")
+    ended, without = f"{name} has ended", "" if licence else "; no licence is in force"
     if now_ms < end_ms:
         state, reason = "compliant", name
     elif now_ms < end_ms + grace_ms:
-        state, reason = "grace", f"{ended}; grace of {grace_ms // 1000} s runs"
+        state, reason = "grace", f"{ended}{without}; grace of {grace_ms // 1000} s runs"
     else:
         stop = use is not None and use["run"]
         state = "orderly-stop-requested" if stop else "start-inhibit"
-        reason = f"{ended}, its grace too: no start"
+        reason = f"{ended}, and so has its grace{without}: no start"
     if said in _STATES and _STATES.index(said) > _STATES.index(state):
         return said, f"{reason}; the node itself says {said}"
     return state, reason

@@ -5,7 +5,7 @@ import { icon, type IconName } from "./icons";
 import type { Store } from "./store";
 import type { EquipmentEvidence } from "./types";
 import { formatDate, formatTime } from "./when";
-import { permission, registersWords, runWords, type Remark } from "./words";
+import { permission, reasonWords, registersWords, runWords, type Remark } from "./words";
 
 export class EquipmentPanel {
   readonly element = h("section", {
@@ -48,11 +48,15 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
       h("strong", {}, item.name),
       h("span", { class: "run" }, icon(runIcon(item.run)), runWords(item.run)),
       h("span", { class: "serial muted" }, `${item.serial}, ${item.node}`),
-      h("span", { class: "registers muted" }, registersWords(item)),
     ),
     h("div", { class: "machine-state" }, remark(state)),
     h("div", { class: "machine-why" }, item.reason),
-    h("div", { class: "machine-more muted" }, documents(item)),
+    h(
+      "div",
+      { class: "machine-more muted" },
+      h("span", {}, documents(item)),
+      h("span", { class: "registers" }, registersWords(item)),
+    ),
   ];
   if (item.last_denial !== null) {
     lines.push(
@@ -81,8 +85,9 @@ function remark(state: Remark): HTMLElement {
 function documents(item: EquipmentEvidence): string {
   const { licence, permit, reason } = item;
   const parts: string[] = [];
-  if (licence === null) parts.push("No licence");
-  else {
+  if (licence === null) {
+    if (!reason.includes("no licence")) parts.push("No licence");
+  } else {
     const number = reason.includes(licence.number) ? "" : ` ${licence.number}`;
     parts.push(`Licence${number} to ${formatDate(licence.to_ms)}`);
   }
@@ -95,5 +100,5 @@ function denial(last: NonNullable<EquipmentEvidence["last_denial"]>): string {
   const what = last.kind === "REFUSED" ? "Start refused" : "Started without permission";
   const when = last.time_ms === null ? "at an unknown time" : `at ${formatTime(last.time_ms)}`;
   const times = last.count > 1 ? `, ${last.count} times in all` : "";
-  return `${what} ${when}: ${last.reason}${times}`;
+  return `${what} ${when}: ${reasonWords(last.reason)}${times}`;
 }

@@ -41,6 +41,18 @@ const INFLUX: Record<string, string> = {
   refused: "refuses the data",
 };
 
+/** Why a node refused a start, docs/node-evidence.md; after "Start refused at 20:40:39: ". */
+const REASONS: Record<string, string> = {
+  "no-permit": "there was no permit",
+  "no-time": "the board had no time yet",
+  "not-yet": "the permit had not begun",
+  "permit-ended": "the permit had ended",
+  "run-limit": "the permit's running time was used up",
+  "volume-limit": "the permit's volume was used up",
+  bypass: "the start permissive was bypassed",
+};
+
+export const reasonWords = (code: string): string => REASONS[code] ?? code;
 export const brokerWords = (state: string): string => BROKER[state] ?? state;
 export const ingestWords = (state: string): string => INGEST[state] ?? state;
 export const influxWords = (state: string): string => INFLUX[state] ?? state;
@@ -143,7 +155,7 @@ export function registersWords(item: EquipmentEvidence): string {
   if (item.registers === null) return "no registers yet";
   const { run_ms, starts, volume_ml } = item.registers;
   const run = run_ms < 3_600_000 ? formatSpan(run_ms) : `${(run_ms / 3_600_000).toFixed(1)} h`;
-  return `${run}, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
+  return `ran ${run}, ${formatCount(starts)} starts, ${(volume_ml / 1000).toFixed(1)} L`;
 }
 
 function nodeFaults(

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Store } from "../src/store";
 import type { EquipmentEvidence, Health, Plant } from "../src/types";
-import { gatewayRemarks, permission, plantRemarks, registersWords } from "../src/words";
+import {
+  gatewayRemarks,
+  permission,
+  plantRemarks,
+  reasonWords,
+  registersWords,
+} from "../src/words";
 
 const NOW = 1_000_000_000;
 
@@ -81,12 +87,17 @@ describe("start permission", () => {
 });
 
 it.each([
-  [72_000, "1 min 12 s, 3 starts, 0.4 L"],
-  [3_600_000, "1.0 h, 3 starts, 0.4 L"],
-  [264_000_000, "73.3 h, 3 starts, 0.4 L"],
+  [72_000, "ran 1 min 12 s, 3 starts, 0.4 L"],
+  [3_600_000, "ran 1.0 h, 3 starts, 0.4 L"],
+  [264_000_000, "ran 73.3 h, 3 starts, 0.4 L"],
 ])("a run of %d ms is told as %s", (run_ms, words) => {
   const registers = { run_ms, starts: 3, volume_ml: 412 };
   expect(registersWords({ ...machine("compliant", 1), registers })).toBe(words);
+});
+
+it("tells a refusal's reason in words, and an unknown one as it is", () => {
+  expect(reasonWords("permit-ended")).toBe("the permit had ended");
+  expect(reasonWords("new-reason")).toBe("new-reason");
 });
 
 describe("remarks", () => {
@@ -95,6 +106,7 @@ describe("remarks", () => {
       log: null,
       nodes: [],
       equipment: [machine("compliant", 60_000)],
+      anchors: [],
       problems: [],
     };
     expect(gatewayRemarks(health())).toEqual([]);
