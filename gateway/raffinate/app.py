@@ -106,7 +106,7 @@ class Gateway:
         evidence.ask_outside(askers)
         series = EmbeddedSeries(storage.data / "series.sqlite", storage.series_bytes_max)
         hub = Hub()
-        hub.seed(series.latest())
+        hub.seed(series.latest(), now_ms())
         projections = self._projections(archive, series)
         for projection in projections.values():
             projection.start()

@@ -297,6 +297,11 @@ def test_times_come_back(time_ms: int) -> None:
     assert parse_time(format_time(time_ms)) == time_ms
 
 
+def test_a_time_that_no_calendar_has_is_shown_as_the_last() -> None:
+    """Boards state up to 2^53 ms; one such sample must not end the API and the stream."""
+    assert format_time((1 << 53) - 1) == format_time(DAY_MS_MAX) == "9999-12-31T23:59:59.999Z"
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     try:

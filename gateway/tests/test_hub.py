@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raffinate.live import Hub
+from raffinate.live.hub import AHEAD_MS_MAX
 from raffinate.model import Sample
 from series_frames import stored
 
@@ -42,12 +45,36 @@ def test_a_bad_value_is_shown_as_bad():
 
 def test_what_a_store_remembers_is_shown_until_something_newer_comes():
     hub = Hub()
-    hub.seed({"e01/ph": Sample("e01/ph", 1.0, "good", 1000)})
+    hub.seed({"e01/ph": Sample("e01/ph", 1.0, "good", 1000)}, 2000)
     assert hub.latest()["e01/ph"].value == 1.0
     hub.publish([frame(500, ("e01/ph", 0.5))])
     assert hub.latest()["e01/ph"].value == 1.0
     hub.publish([frame(1500, ("e01/ph", 1.5))])
     assert hub.latest()["e01/ph"].value == 1.5
+
+
+def test_a_time_far_ahead_keeps_nothing_from_being_shown():
+    """Anybody at the broker can write a frame of the year 287396, and a clock may jump."""
+    hub, far = Hub(), (1 << 53) - 1
+    hub.publish([frame(1000, ("e01/ph", 1.0), ("e01/cond", 1.0))])
+    hub.publish([replace(frame(far, ("e01/ph", 9.0)), received_ms=2000)])
+    assert hub.latest()["e01/ph"] == Sample("e01/ph", 9.0, "good", far)
+    hub.publish([frame(3000, ("e01/ph", 3.0), ("e01/cond", 3.0))])
+    assert hub.latest()["e01/ph"].value == 9.0
+    assert hub.latest()["e01/cond"].value == 3.0
+    later_ms = 2001 + AHEAD_MS_MAX
+    hub.publish([frame(later_ms, ("e01/ph", 4.0))])
+    assert hub.latest()["e01/ph"].value == 4.0
+    hub.publish([frame(later_ms - 1, ("e01/ph", 5.0))])
+    assert hub.latest()["e01/ph"].value == 4.0
+
+
+def test_what_a_store_remembers_of_the_future_keeps_nothing_from_being_shown():
+    hub = Hub()
+    hub.seed({"e01/ph": Sample("e01/ph", 9.0, "good", (1 << 53) - 1)}, 2000)
+    assert hub.latest()["e01/ph"].value == 9.0
+    hub.publish([frame(2001 + AHEAD_MS_MAX, ("e01/ph", 1.0))])
+    assert hub.latest()["e01/ph"].value == 1.0
 
 
 points = st.lists(

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|[+-]00:00)",
     re.ASCII,
@@ -24,5 +25,9 @@ def parse_time(text: str) -> int:
 
 
 def format_time(time_ms: int) -> str:
-    """The RFC 3339 text with three decimals and `Z`, years 1970 to 9999."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    """The RFC 3339 text with three decimals and `Z`; later than 9999 it is the end of that year.
+
+    A board may state any time up to 2^53 ms.
+    """
+    moment = _EPOCH + timedelta(milliseconds=min(time_ms, _LAST_MS))
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
