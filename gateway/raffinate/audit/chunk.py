@@ -30,10 +30,11 @@ SHAPES_MAX = 512
 SHAPES_OF_KEY_MAX = 32
 _ROOTS_KEPT = 4096
 # Places of a shape's first values; registers, interval, frames and uses follow.
-_SEQ, _PREV, _BOOT, _UP, _TIME, _SIZE, _ROOT, _REGISTERS = 1, 2, 3, 4, 5, 7, 8, 9
+_SEQ, _PREV, _BOOT, _UP, _TIME, _UNRECEIPTED, _SIZE, _ROOT, _REGISTERS = range(1, 10)
 # Places in its frames and its uses.
 _LAST, _HEAD, _USE = 2, 3, 6
 _PLAIN = ("usage", "heartbeat")
+_NOTHING_UNUSUAL = '"why":null}}'
 _VARIABLE = re.compile(
     r"(?P<kind>(?<=:raffinate:)(?:usage|heartbeat)(?=:v1))"
     r"|(?P<digest>(?<=\"prev\":\"|\"root\":\"|\"head\":\")[0-9a-f]{64})"
@@ -278,7 +279,7 @@ class Reader:
         if len(shapes) >= SHAPES_OF_KEY_MAX or self._shape_count >= SHAPES_MAX:
             return None
         text = payload.decode()
-        if ":null" in text.partition('"equipment":')[0]:
+        if ":null" in text.partition('"equipment":')[0] or not text.endswith(_NOTHING_UNUSUAL):
             return None
         self._shape_count += 1
         shapes.insert(0, _Shape(text))
@@ -412,6 +413,7 @@ class _Shape:
             values[_PREV] != last.head
             or int(values[_SEQ]) != last.seq + 1
             or values[_BOOT] != last.boot
+            or values[_UNRECEIPTED] != "0"
             or up_ms < last.up_ms
             or time_ms < last.time_ms
         ):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _SIGNER_CODES = ("wrong-signer", "wrong-node")
 _ROSTER = ("enrol", "rotate", "revoke", "retire")
+_BAD_RECEIPT = "bad receipt"
 
 
 class EntryChecker:
@@ -70,6 +71,7 @@ class EntryChecker:
         self._telling = Telling(checkers, self._conformity, self.roster)
         self._gateway_low: dict[str, int] = {}
         self._gateway_ms = 0
+        self._receipted: dict[str, tuple[int, int]] = {}
         self.bad: list[int] = []
         self._acts: dict[str, Callable[[Run, Signer], None]] = {
             **dict.fromkeys(_ROSTER, self._rostering),
@@ -199,10 +201,25 @@ class EntryChecker:
         if not self._trusts(signer, run.last_seq, run.index, run.head) or placed is None:
             return
         self._courses.take(run, signer, newest=placed)
+        self._receipts(run, signer)
         self._closes.note(run, signer)
         self._conformity.run(run, signer.name)
         self._telling.run(run, signer, late=not placed)
         self._act(run, signer)
+
+    def _receipts(self, run: Run, signer: Signer) -> None:
+        """What a node says of receipts that did not come, or that it could not believe."""
+        body, keyid = run.first.body, signer.keyid
+        why = body.get("why")
+        if why is not None and _BAD_RECEIPT in why:
+            self._add("RECEIPT-BAD", why, run, signer)
+        boot, since_ms = self._receipted.get(keyid, (-1, 0))
+        if not body["unreceipted"] or boot != body["boot"]:
+            self._receipted[keyid] = body["boot"], run.last_up_ms
+        elif body["upMs"] - since_ms > 1000 * self._policy.gap_s_max:
+            detail = f"{body['unreceipted']} statements, for {(body['upMs'] - since_ms) // 1000} s"
+            self._add("UNRECEIPTED", detail, run, signer)
+            self._receipted[keyid] = body["boot"], run.last_up_ms
 
     def _is_its(self, statement: Statement, index: int, signer: Signer) -> bool:
         body = statement.body

@@ -207,6 +207,18 @@ CODES: dict[str, Code] = {
         "A node has seen another root for a size than this log has: the log was forked.",
         "Keep the bundle; compare with other checkpoints.",
     ),
+    "RECEIPT-BAD": Code(
+        AUTHENTIC,
+        INSUFFICIENT,
+        "A node was given receipts that do not verify, and believed none of them.",
+        "Look who can write to the broker; compare the log's heads with a witness's.",
+    ),
+    "UNRECEIPTED": Code(
+        AUTHENTIC,
+        NOTICE,
+        "A node's statements had no receipts for longer than gap_s_max.",
+        "Compare with the stated outages; without one, receipts were withheld.",
+    ),
     "FORK-OR-BAD-PROOF": Code(
         AUTHENTIC,
         FAIL,
