@@ -380,6 +380,7 @@ def test_a_file_on_a_stick_is_taken_and_answered(site, witness):
     (inbox / "a.cosigned").write_bytes(head.note + lines)
     (inbox / "b.cosigned").write_bytes(head.note)
     (inbox / "c.cosigned").write_bytes(b"junk")
+    (inbox / "d.cosigned").mkdir()
     site.tick()
     answers = {
         name: orjson.loads((site.data / "outbox" / f"{name}.json").read_bytes()) for name in "abc"
@@ -387,7 +388,7 @@ def test_a_file_on_a_stick_is_taken_and_answered(site, witness):
     assert answers["a"] == {"ok": True, "size": 3, "witnesses": {NAME: site.now_ms // 1000}}
     assert "no witness that plant.toml names" in answers["b"]["error"]
     assert not answers["c"]["ok"]
-    assert list(inbox.glob("*.cosigned")) == []
+    assert [path.name for path in inbox.glob("*.cosigned")] == ["d.cosigned"]
     assert len(statements(site, "time-anchor")) == 1
     assert state(site)["state"] == "files"
 

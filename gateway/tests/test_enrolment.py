@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 
 import pytest
@@ -157,3 +158,15 @@ def test_commands_at_the_same_time_keep_the_authoritys_chain_whole(running):
     worker.join()
     assert sorted(item.index for item in found) == [2, 3, 4, 5]
     assert running.service.findings() == []
+
+
+def test_what_is_no_file_in_the_inbox_holds_nobody_up(running):
+    """A pipe would hold the gateway's one worker for good, a folder end it at each start."""
+    inbox = running.data / "inbox"
+    inbox.mkdir()
+    os.mkfifo(inbox / "a.dsse")
+    (inbox / "b.dsse").mkdir()
+    (inbox / "c.dsse").write_bytes(b"junk")
+    running.tick(100)
+    assert sorted(path.name for path in inbox.iterdir()) == ["a.dsse", "b.dsse"]
+    assert [path.name for path in (running.data / "outbox").iterdir()] == ["c.json"]

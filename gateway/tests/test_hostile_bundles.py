@@ -204,3 +204,12 @@ def test_a_file_that_unpacks_to_more_than_it_says_takes_no_memory(hostile, tmp_p
         judged(tmp_path / "bundle.zip", data, hostile.policy)
     used_bytes = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert used_bytes < 2 * FILE_BYTES_MAX
+
+
+@pytest.mark.parametrize("log", [b"[5]", b"[null]", b'[["a"]]', b"[{}]", b'{"a": 1}', b'"a"', b"5"])
+def test_a_bundle_s_own_keys_that_are_none_are_unreadable(hostile, log):
+    data = b'{"log": ' + log + b', "keys": {"authority": 5}, "origin": 1}'
+    (hostile.folder / "keys.json").write_bytes(data)
+    result = verify(open_source(hostile.folder), None)
+    assert result.verdict("authentic") == "FAIL"
+    assert "MANIFEST" in result.counts

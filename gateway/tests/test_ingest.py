@@ -300,6 +300,22 @@ def test_while_a_store_is_full_nothing_is_acknowledged_and_then_all_of_it(bench)
     assert bench.uplink.acks()[-1].boots == [(1, 2)]
 
 
+def test_junk_that_comes_while_a_store_is_full_takes_a_bounded_room(bench, monkeypatch):
+    """Refused bytes are held too until they can be kept; without QoS no broker slows them down."""
+    monkeypatch.setattr("raffinate.ingest.worker.HELD_MESSAGES_MAX", 10)
+    bench.archive._bytes_max = 1
+    for number in range(30):
+        bench.put(b"junk %d" % number, node="stranger")
+        bench.put(b"junk", leaf="status")
+        bench.step()
+    assert len(bench.worker._quarantine) == 10
+    assert bench.uplink.acked == []
+    bench.archive._bytes_max = 1 << 40
+    bench.later(RETRY_S)
+    assert len(bench.uplink.acked) == len(bench.reasons()) == 10
+    assert bench.uplink.reconnects == 1
+
+
 def test_a_full_evidence_store_holds_statements_back(bench):
     bench.evidence.fail = StorageFullError("no room")
     bench.put(b"statement", leaf="statement")

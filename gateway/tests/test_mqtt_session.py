@@ -15,7 +15,7 @@ from raffinate.archive import FrameArchive
 from raffinate.config import Broker
 from raffinate.ingest import presence
 from raffinate.ingest.inbox import Inbox
-from raffinate.ingest.mqtt import MqttSession
+from raffinate.ingest.mqtt import MESSAGE_BYTES_MAX, MqttSession
 from raffinate.ingest.presence import Presence
 from raffinate.ingest.validate import FrameReader
 from raffinate.ingest.worker import IngestWorker
@@ -199,6 +199,14 @@ def test_a_topic_that_is_no_text_is_a_bad_one(free_port):
     assert taken.payload == b"junk"
     assert taken.topic.isprintable()
     session.stop()
+
+
+def test_of_an_overlong_message_only_so_much_is_kept_as_shows_that(broker):
+    with Session(broker) as gateway, Board(broker) as board:
+        gateway.connected()
+        board.publish(b"x" * 900_000)
+        (message,) = gateway.take(1)
+    assert message.payload == b"x" * MESSAGE_BYTES_MAX
 
 
 def test_a_session_that_stops_says_goodbye_to_the_broker(broker):

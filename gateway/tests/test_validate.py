@@ -172,3 +172,18 @@ def test_the_identity_of_a_bad_frame_can_be_read():
     data = plants.make_frame(5, boot=3)
     assert read_identity(data[:-1]) == (plants.KEY, 3, 5)
     assert read_identity(b"junk") is None
+
+
+def test_frames_of_ever_new_shapes_take_a_bounded_room(monkeypatch):
+    """Anybody at the broker can send them, under any key."""
+    monkeypatch.setattr("raffinate.ingest.validate.TEMPLATES_BYTES_MAX", 5000)
+    decoder = FrameDecoder(plants.demo_plant())
+    held = []
+    for number in range(100):
+        values = [(POINTS[0], None, f"F:{number}", 0)]
+        scans = [(1000, 1000, values)]
+        data = format_frame(plants.SITE, "n01", plants.KEY, 1, number, bytes(32), "S", scans)
+        assert decoder.decode(data, plants.SITE, "n01")[0].data == data
+        held.append(len(decoder._templates) * len(data))
+    assert max(held) > 4000
+    assert max(held) <= 5000

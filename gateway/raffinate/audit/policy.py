@@ -95,7 +95,7 @@ def parse_policy(file: str, text: str) -> Policy:
 def policy_of_public(public: Mapping[str, Any], *, trusted: bool = False) -> Policy:
     """A policy from a `public.json` document; not trusted unless its bearer is. ConfigError."""
     try:
-        keys = tuple(parse_vkey(line) for line in public["log"])
+        keys = tuple(parse_vkey(line) for line in _texts("public.json", public["log"], "log"))
         spki = b64decode(public["keys"]["authority"], validate=True)
         load_p256(spki)
         return Policy(str(public["origin"]), keys, spki, trusted=trusted)

@@ -253,7 +253,7 @@ class Anchoring:
     def _take_files(self, folder: Path, work: Work) -> list[inbox.Answer]:
         """Cosigned checkpoints that came on a stick: `<inbox>/NAME.cosigned`."""
         answers = []
-        for path in sorted(folder.glob(f"*{FILE_SUFFIX}"))[: inbox.FILES_MAX]:
+        for path in inbox.files(folder, FILE_SUFFIX):
             try:
                 with path.open("rb") as source:
                     document = {"ok": True, **self._take_file(source.read(FILE_BYTES_MAX), work)}

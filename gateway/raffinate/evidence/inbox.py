@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -41,18 +42,24 @@ class Answer:
 
 
 def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work) -> list[Answer]:
-    """Take every file of the inbox, in the order of their names."""
+    """Take every file of the inbox, in the order of their names; what is no file stays."""
     folder = data / "inbox"
     if not folder.is_dir():
         return []
     answers = []
-    for path in sorted(folder.glob("*.dsse"))[:FILES_MAX]:
+    for path in files(folder, ".dsse"):
         try:
             document = {"ok": True, **accept(_read(path), work)}
         except (RaffinateError, OSError) as error:
             document = {"ok": False, "error": str(error)}
         answers.append(Answer(path, document))
     return answers
+
+
+def files(folder: Path, suffix: str) -> list[Path]:
+    """The inbox's first files by name; a pipe or a folder in one's place holds nobody up."""
+    found = (path for path in sorted(folder.glob(f"*{suffix}")) if path.is_file())
+    return list(islice(found, FILES_MAX))
 
 
 def answer(data: Path, answers: list[Answer]) -> None:

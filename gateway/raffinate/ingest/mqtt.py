@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from raffinate.ingest.presence import REFRESH_S, PresenceProbe, presence_topic
 from raffinate.model import Inbound
 from raffinate_wire import topics
+from raffinate_wire.frame import FRAME_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,6 +45,8 @@ INFLIGHT_MAX = 20
 GOODBYE_S_MAX = 2.0
 MID_BITS = 16
 NO_MID = 0
+# Twice what anything may have: of what is longer, only so much is kept to be refused.
+MESSAGE_BYTES_MAX = 2 * FRAME_BYTES_MAX
 NO_TOPIC = "a topic that is not UTF-8"
 
 SessionWord = Literal["connected", "connecting", "refused", "kicked"]
@@ -291,7 +294,8 @@ class MqttSession:
                 client.ack(message.mid, 1)
             return
         mid = self._generation << MID_BITS | message.mid if message.qos else NO_MID
-        self._inbox.put(Inbound(topic, bytes(message.payload), mid, self._time_ms()))
+        payload = bytes(message.payload[:MESSAGE_BYTES_MAX])
+        self._inbox.put(Inbound(topic, payload, mid, self._time_ms()))
 
     def _say(self, state: SessionWord, detail: str) -> None:
         if (state, detail) != self._state:

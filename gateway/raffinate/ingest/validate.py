@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from raffinate.model import Plant
 
 TEMPLATES_MAX = 4096
+TEMPLATES_BYTES_MAX = 16 * 1024 * 1024  # of the frames they were learnt from
 GOOD = "good"
 MS_PER_S = 1000
 
@@ -53,6 +54,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._templates: dict[tuple[bytes, bytes, bool, bytes], _Template] = {}
+        self._templates_bytes = 0
 
     def read(self, data: bytes) -> Frame:
         """The frame; raises RejectedError. Scans under clock U have time_ms 0, to be estimated."""
@@ -75,8 +77,10 @@ class FrameReader:
                 return filled, template.findings
         frame, units = _arbitrate(data)
         findings = self._judge(frame, units)
-        if len(self._templates) >= TEMPLATES_MAX:
+        self._templates_bytes += len(data)
+        if len(self._templates) >= TEMPLATES_MAX or self._templates_bytes > TEMPLATES_BYTES_MAX:
             self._templates.clear()
+            self._templates_bytes = len(data)
         self._templates[shape] = _Template(frame, findings)
         return frame, findings
 

@@ -348,6 +348,9 @@ class IngestWorker:
 
     def _refuse(self, message: Inbound, reason: str) -> None:
         """To quarantine at the next commit; acknowledged after it."""
+        if len(self._quarantine) >= HELD_MESSAGES_MAX:
+            self._missed = True
+            return
         self._quarantine.append(
             Quarantined(message.received_ms, message.topic, reason, message.payload)
         )
