@@ -148,3 +148,9 @@ def test_a_command_is_imported_only_when_it_is_used():
     assert group.list_commands(click.Context(group)) == ["gone"]
     with pytest.raises(ModuleNotFoundError):
         group.get_command(click.Context(group), "gone")
+
+
+def test_help_tells_each_commands_whole_sentence(capsys):
+    code, out, _ = run(capsys, "keys", "--help")
+    assert code == 0
+    assert "whether it counts, and where it stands." in " ".join(out.split())

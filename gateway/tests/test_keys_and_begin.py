@@ -51,7 +51,7 @@ def test_keys_and_logs_are_never_overwritten(tmp_path):
     site = Site(tmp_path)
     site.close()
     before = {path: path.read_bytes() for path in site.keys.iterdir()}
-    with pytest.raises(RaffinateError, match="never started over another"):
+    with pytest.raises(RaffinateError, match=r"never started over another\. Give storage\.data"):
         begin(site.keys, site.data, ORIGIN, START_MS)
     with pytest.raises(RaffinateError, match="never overwritten"):
         begin(site.keys, tmp_path / "data2", ORIGIN, START_MS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from raffinate.cli.common import JSON, PLANT, WAIT, now_ms, read_file, write_new
+from raffinate.cli.group import Group
 from raffinate.cli.parts import parse_time_ms
 from raffinate.config import load_config
 from raffinate.errors import ConfigError, RaffinateError
@@ -20,7 +21,7 @@ _KINDS = ("assembly", "commissioning", "maintenance", "repair", "upgrade", "cali
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def activity() -> None:
     """State who did what to a licensed machine, and disclose it on purpose."""
 

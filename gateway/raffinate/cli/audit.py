@@ -16,12 +16,13 @@ from raffinate.cli.audit_export import export
 from raffinate.cli.audit_policy import policy
 from raffinate.cli.audit_reconcile import reconcile
 from raffinate.cli.close import close
+from raffinate.cli.group import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Export the evidence, and verify it anywhere without the gateway."""
 

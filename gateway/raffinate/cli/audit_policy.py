@@ -13,6 +13,7 @@ import click
 
 from raffinate.audit.policy import ANCHOR_LAG_S_MAX, GAP_S_MAX, parse_policy
 from raffinate.audit.policy_text import Answers, format_answers
+from raffinate.cli.group import Group
 from raffinate.errors import ConfigError
 from raffinate.tlog.checkpoint import open_checkpoint
 from raffinate.tlog.note import NoteError, parse_vkey
@@ -20,7 +21,7 @@ from raffinate.tlog.note import NoteError, parse_vkey
 _FILE = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=Group)
 def policy() -> None:
     """What an auditor trusts."""
 

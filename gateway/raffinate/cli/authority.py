@@ -13,6 +13,7 @@ from raffinate.cli.common import (
     read_file,
     write_new,
 )
+from raffinate.cli.group import Group
 from raffinate.errors import RaffinateError
 from raffinate.evidence.authority import PUBLIC, make_authority, open_authority
 from raffinate.evidence.orders import FILE_BYTES_MAX, describe, read_request, rotation
@@ -24,7 +25,7 @@ _PLAIN = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def authority() -> None:
     """Make and use the authority's key apart from the plant: its statements travel as files."""
 

@@ -108,6 +108,7 @@ class Demo:
 
     def _prepare(self) -> Config:
         """Write what is missing of the plant folder, the keys, licences, node files and policy."""
+        self._check_second()
         _check_port(self._port)
         plant = self._folder / "plant.toml"
         try:
@@ -120,7 +121,6 @@ class Demo:
                     statement_s=STATEMENT_S,
                     foreword="Simulated. ",
                 )
-            self._check_second()
             _adjust(plant, self._port, self._influx, self._folder / "influx.token")
             self._witness.prepare(plant, _free_port())
             config = load_config(plant)
@@ -261,7 +261,7 @@ class Demo:
             f"grace; it stops at {STOP_AT_S:g} s and asks for a start at {START_AT_S:g} s\n"
             f"  witness: its own process and key, in {here}/witness; the policy names it\n"
             f"  try:  raffinate demo --folder {here} --fault sap-loss\n"
-            f"  audit: raffinate audit export --plant {here}/plant.toml BUNDLE, then\n"
+            f"  audit: raffinate audit export --frames --plant {here}/plant.toml BUNDLE, then\n"
             f"         raffinate audit verify BUNDLE --policy {here}/auditor/policy.toml\n"
             "  Ctrl-C ends it"
         )

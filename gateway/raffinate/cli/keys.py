@@ -10,6 +10,7 @@ import click
 from raffinate.cli import roster
 from raffinate.cli.authority import authority
 from raffinate.cli.common import PLANT, ask_passphrase, new_passphrase, now_ms, read_file
+from raffinate.cli.group import Group
 from raffinate.config import load_config
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.evidence.authority import read_public_file
@@ -22,7 +23,7 @@ from raffinate.tlog.publish import replace_file
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Make the site's keys, start its log, and say which keys count."""
 

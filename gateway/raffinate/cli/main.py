@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from raffinate.cli.group import Group
 from raffinate.errors import RaffinateError
 
 EXIT_ERROR = 1
@@ -23,7 +24,7 @@ EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are `module:name`, imported when asked for."""
 
     def __init__(self, lazy: dict[str, str], **attributes: Any) -> None:

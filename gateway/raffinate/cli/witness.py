@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from raffinate.cli.group import Group
 from raffinate.config.load import loopback_problem
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.tlog.publish import replace_file
@@ -21,7 +22,7 @@ ANSWER_SUFFIX = ".cosigned"
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.group()
+@click.group(cls=Group)
 def witness() -> None:
     """Cosign the heads of a plant's log, on a machine that is not the plant's.
 

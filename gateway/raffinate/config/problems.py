@@ -121,6 +121,8 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
         return f"is {value!r}; {_pattern_remedy(str(context['pattern']))}"
     if kind == "literal_error":
         return f"is {value!r}; write {context['expected']}"
+    if kind == "too_long":
+        return f"has {context['actual_length']} items; write at most {context['max_length']}"
     return f"is {value!r}; {error['msg'].lower()}"
 
 

@@ -72,8 +72,8 @@ def _check_free(data: Path) -> None:
     for name in _PARTS:
         if (data / name).exists() and not (data / ".starting").exists():
             raise RaffinateError(
-                f"{data / name} is there already; a log is never started over another. Name "
-                "another folder with --data"
+                f"{data / name} is there already; a log is never started over another. Give "
+                "storage.data another folder in plant.toml"
             )
 
 
