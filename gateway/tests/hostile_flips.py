@@ -6,6 +6,7 @@ is kept from one run over the unchanged bundle, and nothing is kept of a flipped
 
 from __future__ import annotations
 
+import gc
 import tomllib
 
 from raffinate.audit import chunk, conformity, entries
@@ -94,6 +95,7 @@ def keep_what_is_unchanged(files, policy):
     verifying.verify(Held(files), policy)
     for one in kept:
         one.learns = False
+    gc.freeze()  # what is kept is not looked through again and again
 
 
 class _Kept:
