@@ -317,8 +317,9 @@ class Fixture:
             "clock": "R" if broken else "S",
             "last_statement": None
             if pending
-            else {"seq": 301, "type": "usage", "time_ms": START_MS - 4_000},
+            else {"seq": 301, "type": "usage", "time_ms": self.time_ms() - 4_000},
             "last_receipt": None if pending else {"seq": 300, "index": 1_199},
+            "covered_ms": None if pending else self.time_ms() - (90_000 if broken else 4_000),
             "unreceipted": 7 if broken else 1,
             "chain": "MISSING" if broken else "ok",
             "findings": ["MISSING: statements 291 to 293 have not arrived"] if broken else [],

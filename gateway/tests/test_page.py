@@ -196,7 +196,7 @@ def test_nodes_and_stores_show_health_and_evidence(
     fixture.scenario = "alarm"
     with opened(browser, address) as page:
         rows = page.locator(".nodes tbody tr")
-        expect(rows.nth(0)).to_have_text(re.compile(r"n01\d s agoenrolledsetok300, 1 open0"))
+        expect(rows.nth(0)).to_have_text(re.compile(r"n01\d s agoenrolledsetok4 s ago300, 1 open0"))
         expect(rows.nth(1)).to_contain_text("over 24 h old")
         expect(rows.nth(1)).to_contain_text("MISSING")
         expect(rows.nth(3)).to_contain_text("offline")
@@ -207,6 +207,47 @@ def test_nodes_and_stores_show_health_and_evidence(
         )
         expect(stores).to_contain_text("2.0 GB of 2.0 GB")
         expect(stores).to_contain_text("1\u202f204 entries, root 9f0c51a3")
+
+
+def test_values_are_provisional_until_a_statement_covers_them(
+    browser: Browser, address: str, fixture: Fixture
+) -> None:
+    with opened(browser, address) as page:
+        ring = (
+            "getComputedStyle(document.querySelector('[data-point=\"e01/ph\"]'), '::before').width"
+        )
+        expect(cell(page, "e01/ph")).to_have_attribute("data-provisional", "true")
+        expect(cell(page, "e01/ph")).to_have_attribute("aria-label", re.compile(", provisional$"))
+        assert page.evaluate(ring) != "auto"
+        expect(page.locator(".legend")).to_contain_text("no signed statement covers it yet")
+        expect(page.locator(".trend-now")).to_contain_text("provisional")
+        # Samples stand still while statements go on: soon all of them are covered.
+        fixture.scenario = "stale"
+        expect(cell(page, "e01/ph")).to_have_attribute("data-provisional", "false", timeout=15_000)
+        assert page.evaluate(ring) == "auto"
+
+
+def test_witnesses_say_how_far_they_vouch_and_the_checkpoint_is_a_picture(
+    browser: Browser, address: str, fixture: Fixture
+) -> None:
+    with opened(browser, address) as page:
+        stores = page.locator(".stores")
+        expect(stores).to_contain_text("1\u202f200 entries at ")
+        expect(stores).to_contain_text("4 unwitnessed for 9 s")
+        page.get_by_role("button", name="Checkpoint").click()
+        code = page.locator("dialog.qr img")
+        expect(code).to_be_visible(timeout=15_000)
+        page.wait_for_function("document.querySelector('dialog.qr img').naturalWidth > 20")
+        box = code.bounding_box() or {}
+        assert box["width"] == pytest.approx(box["height"], abs=1)
+        assert box["width"] > 200
+        page.keyboard.press("Escape")
+        expect(code).to_be_hidden(timeout=15_000)
+        fixture.scenario = "alarm"
+        witness = stores.locator("div", has_text="Witness").last
+        expect(witness).to_contain_text("contradicts this log, 900 entries", timeout=15_000)
+        expect(witness).to_contain_text("witness.example/auditor")
+        expect(witness.locator("dd")).to_have_attribute("data-level", "warning")
 
 
 def test_old_data_is_said_large_and_taken_back(

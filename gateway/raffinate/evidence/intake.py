@@ -343,6 +343,9 @@ class Intake:
         info["receipt"] = {"seq": statement.seq, "index": index}
         if statement.type in ("usage", "heartbeat"):
             info["use"] = body["equipment"]
+            to_ms = body["interval"]["toMs"]
+            if body["frames"] is not None and to_ms is not None:
+                info["covered_ms"] = to_ms
             if any(use["starts"] or use["startRequests"] for use in body["equipment"]):
                 work.uses.append((key, body))
         return codes

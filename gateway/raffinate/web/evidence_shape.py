@@ -38,7 +38,10 @@ class LastReceipt(TypedDict):
 
 
 class NodeEvidence(TypedDict):
-    """One node's key and chain; `chain` is "ok" or the code of its first open finding."""
+    """One node's key and chain; `chain` is "ok" or the code of its first open finding.
+
+    `covered_ms`: end of the newest interval whose frames a statement covers, by the node's clock.
+    """
 
     node: str
     keyid: str | None
@@ -48,6 +51,7 @@ class NodeEvidence(TypedDict):
     clock: Literal["U", "S", "I", "R"] | None
     last_statement: LastStatement | None
     last_receipt: LastReceipt | None
+    covered_ms: int | None
     unreceipted: int
     chain: str
     findings: list[str]

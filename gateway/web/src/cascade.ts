@@ -93,7 +93,15 @@ export class Cascade {
       this.pictures.push(picture);
       const table = this.stagesAcross(row);
       if (column < NOTES_REM_MIN * rem) table.classList.add("tight");
-      const band = h("div", { class: "band" }, picture.svg, table, ...this.profilesOf(row, head));
+      const legend = h("p", { class: "legend" }, ...legendWords());
+      const band = h(
+        "div",
+        { class: "band" },
+        legend,
+        picture.svg,
+        table,
+        ...this.profilesOf(row, head),
+      );
       band.style.width = `${head + column * row.length}px`;
       return band;
     });
@@ -166,6 +174,7 @@ export class Cascade {
     return h(
       "table",
       { class: "values down", role: "grid", "aria-label": "Values of all stages in flow order" },
+      h("caption", { class: "legend" }, ...legendWords()),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Stage"), ...heads)),
       h("tbody", {}, ...rows),
     );
@@ -205,6 +214,11 @@ export class Cascade {
     if (stop === undefined) return;
     for (const cell of this.cells.values()) cell.element.tabIndex = cell.element === stop ? 0 : -1;
   }
+}
+
+/** What the small circle beside a value means. */
+function legendWords(): (Node | string)[] {
+  return [h("span", { class: "ring" }), " provisional: no signed statement covers it yet"];
 }
 
 function quantities(row: readonly Place[]): string[] {

@@ -39,7 +39,10 @@ export class Cell {
     // An age is drawn by the style sheet: in the text it would part the number from its label.
     const age = condition === "stale" && sample !== undefined ? formatAge(now - sample.timeMs) : "";
     setAttribute(this.element, "data-age", age);
-    const words = describe(point, sample, condition, now, decimals);
+    const provisional = store.provisional(this.info);
+    setAttribute(this.element, "data-provisional", String(provisional));
+    const words =
+      describe(point, sample, condition, now, decimals) + (provisional ? ", provisional" : "");
     setAttribute(
       this.element,
       "aria-label",

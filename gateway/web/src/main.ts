@@ -2,6 +2,7 @@
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import "./evidence.css";
 import { Attention } from "./attention";
 import { Cascade } from "./cascade";
 import { h } from "./dom";

@@ -2,13 +2,15 @@
 
 import { h, refill } from "./dom";
 import { SCANS_UNTIL_STALE } from "./judge";
+import { CheckpointDialog } from "./checkpoint";
+import { anchorWords, receiptWords, signedWords } from "./provenance";
 import type { Store } from "./store";
-import type { NodeEvidence } from "./types";
+import type { PlantNode } from "./types";
 import { formatTime } from "./when";
 import { brokerWords, clockWords, fill, influxWords, ingestWords } from "./words";
 import { formatCount, formatSpan } from "./units";
 
-const HEADS = ["Node", "Data", "Key", "Clock", "Chain", "Receipts", "Rejected"];
+const HEADS = ["Node", "Data", "Key", "Clock", "Chain", "Signed", "Receipts", "Rejected"];
 
 export class NodesPanel {
   readonly element = h("section", { class: "panel nodes", "aria-label": "Nodes" });
@@ -27,7 +29,7 @@ export class NodesPanel {
   }
 
   update(): void {
-    const rows = this.store.plant.nodes.map((node) => this.row(node.id, node.scan_ms));
+    const rows = this.store.plant.nodes.map((node) => this.row(node));
     refill(this.body, JSON.stringify(rows), () =>
       rows.map(([head, ...cells]) =>
         h(
@@ -42,7 +44,8 @@ export class NodesPanel {
     );
   }
 
-  private row(node: string, scanMs: number): [string, string][] {
+  private row(plantNode: PlantNode): [string, string][] {
+    const { id: node, scan_ms: scanMs } = plantNode;
     const { health, evidence } = this.store;
     const state = health?.nodes.find((candidate) => candidate.node === node);
     const proof = evidence?.nodes.find((candidate) => candidate.node === node);
@@ -51,6 +54,7 @@ export class NodesPanel {
     const ageMs = lastMs === null ? null : now - lastMs;
     const late = ageMs !== null && ageMs > 2 * SCANS_UNTIL_STALE * scanMs;
     const offline = state?.online === false;
+    const signed = signedWords(proof, plantNode.statement_s, now);
     const data = ageMs === null ? "none" : `${formatSpan(ageMs)} ago`;
     return [
       [node, "normal"],
@@ -67,19 +71,14 @@ export class NodesPanel {
         proof?.chain ?? "no word",
         proof === undefined || proof.chain === "ok" ? "normal" : "warning",
       ],
-      [receipts(proof), "normal"],
+      [signed.text, signed.level],
+      [receiptWords(proof), "normal"],
       [
         state === undefined ? "" : formatCount(state.rejected),
         (state?.rejected ?? 0) > 0 ? "warning" : "normal",
       ],
     ];
   }
-}
-
-function receipts(proof: NodeEvidence | undefined): string {
-  if (proof === undefined) return "";
-  const last = proof.last_receipt === null ? "none" : formatCount(proof.last_receipt.seq);
-  return proof.unreceipted > 0 ? `${last}, ${formatCount(proof.unreceipted)} open` : last;
 }
 
 type Row = [
@@ -92,16 +91,20 @@ type Row = [
 
 export class StoresPanel {
   readonly element = h("section", { class: "panel stores", "aria-label": "Gateway and stores" });
+  private readonly checkpoint: CheckpointDialog;
   private readonly list = h("dl", { class: "stores-list" });
 
   constructor(private readonly store: Store) {
+    this.checkpoint = new CheckpointDialog(store);
     this.element.append(
-      h("div", { class: "panel-head" }, h("h2", {}, "Gateway and stores")),
+      h("div", { class: "panel-head" }, h("h2", {}, "Gateway and stores"), this.checkpoint.button),
       this.list,
+      this.checkpoint.element,
     );
   }
 
   update(): void {
+    this.checkpoint.update();
     const rows = this.rows();
     refill(this.list, JSON.stringify(rows), () =>
       rows.map(([name, text, level, part, detail]) => {
@@ -166,7 +169,24 @@ export class StoresPanel {
         "normal",
         null,
       ],
+      ...this.anchors(),
     ];
+  }
+
+  /** Who outside vouches for the log, and for how much of it. */
+  private anchors(): Row[] {
+    const { evidence } = this.store;
+    const found = evidence?.anchors ?? [];
+    if (found.length === 0 && evidence !== null) {
+      return [["Witnesses", "none: nobody outside vouches for the log", "normal", null]];
+    }
+    return found.map((anchor) => {
+      const { text, level } = anchorWords(anchor);
+      const name = anchor.kind === "cosignature" ? "Witness" : "Timestamp";
+      // One line where all is well: who it is stands there when it matters.
+      const who = found.length > 1 || level !== "normal" ? anchor.source : "";
+      return [name, text, level, null, who];
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { judge, type Condition } from "./judge";
 import { places, type Place } from "./flow";
+import { isProvisional } from "./provenance";
 import type { Evidence, Health, LatestEvent, Plant, PlantNode, Point, Sample } from "./types";
 import { decimalsFor } from "./units";
 
@@ -21,6 +22,7 @@ export class Store {
   readonly samples = new Map<string, Sample>();
   health: Health | null = null;
   evidence: Evidence | null = null;
+  private covered = new Map<string, number | null>();
   private offsetMs: number | null = null;
   private heardMs: number;
   private newestMs: number | null = null;
@@ -66,6 +68,16 @@ export class Store {
 
   takeEvidence(evidence: Evidence): void {
     this.evidence = evidence;
+    this.covered = new Map(evidence.nodes.map((node) => [node.node, node.covered_ms]));
+  }
+
+  /** Up to when statements cover the samples of the point's node; null where none does. */
+  coveredMs(info: PointInfo): number | null {
+    return this.covered.get(info.place.stage.node) ?? null;
+  }
+
+  provisional(info: PointInfo): boolean {
+    return isProvisional(this.samples.get(info.point.id), this.coveredMs(info), info.scanMs);
   }
 
   /** The gateway's clock: this device's own may be wrong. */

@@ -92,7 +92,8 @@ export class Trend {
     const { point, decimals } = this.info;
     const sample = this.store.samples.get(point.id);
     const condition = this.store.condition(this.info);
-    const words = describe(point, sample, condition, this.store.nowMs(), decimals);
+    const provisional = this.store.provisional(this.info) ? ", provisional" : "";
+    const words = describe(point, sample, condition, this.store.nowMs(), decimals) + provisional;
     const unit = scaleOf(point.unit).unit;
     const normal =
       point.normal === null
@@ -221,6 +222,7 @@ export class Trend {
           drawClear: [
             (u) => {
               drawNormal(u, normal);
+              drawCovered(u, this.store.coveredMs(info));
             },
           ],
           setCursor: [
@@ -293,6 +295,24 @@ function drawNormal(u: uPlot, normal: readonly number[]): void {
   u.ctx.save();
   u.ctx.fillStyle = colour("band");
   u.ctx.fillRect(u.bbox.left, top, u.bbox.width, foot - top);
+  u.ctx.restore();
+}
+
+/** A dashed line where the statements end: what stands to the right of it is provisional. */
+function drawCovered(u: uPlot, coveredMs: number | null): void {
+  const { left, top, width, height } = u.bbox;
+  if (coveredMs === null) return;
+  const x = u.valToPos(coveredMs / 1000, "x", true);
+  if (x <= left || x >= left + width) return;
+  const rem = remPx() * devicePixelRatio;
+  u.ctx.save();
+  u.ctx.strokeStyle = colour("muted");
+  u.ctx.lineWidth = rem * 0.08;
+  u.ctx.setLineDash([rem * 0.3, rem * 0.25]);
+  u.ctx.beginPath();
+  u.ctx.moveTo(x, top);
+  u.ctx.lineTo(x, top + height);
+  u.ctx.stroke();
   u.ctx.restore();
 }
 

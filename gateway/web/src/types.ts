@@ -97,6 +97,7 @@ export interface NodeEvidence {
   clock: string | null;
   last_statement: { seq: number; type: string; time_ms: number | null } | null;
   last_receipt: { seq: number; index: number } | null;
+  covered_ms: number | null;
   unreceipted: number;
   chain: string;
   findings: string[];
@@ -122,8 +123,19 @@ export interface EquipmentEvidence {
   last_denial: { kind: string; reason: string; time_ms: number | null; count: number } | null;
 }
 
+export interface AnchorState {
+  source: string;
+  kind: string;
+  state: string;
+  size: number | null;
+  time_ms: number | null;
+  unwitnessed: number;
+  unwitnessed_ms: number;
+}
+
 export interface Evidence {
   log: { origin: string; size: number; root: string; time_ms: number | null } | null;
+  anchors: AnchorState[];
   nodes: NodeEvidence[];
   equipment: EquipmentEvidence[];
   problems: string[];
