@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from raffinate.connection import Connection
+
 if TYPE_CHECKING:
     import socket
 
@@ -27,6 +29,7 @@ class WebServer(uvicorn.Server):
                 host=host,
                 port=port,
                 lifespan="on",
+                http=Connection,
                 ws="none",
                 log_config=None,
                 access_log=False,

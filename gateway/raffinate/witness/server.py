@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from raffinate.connection import Connection
 from raffinate.witness.decide import add_checkpoint
 from raffinate.witness.protocol import BAD, PATH, REQUEST_BYTES_MAX, Answer
 
@@ -70,6 +71,7 @@ def serve(folder: Folder, sock: socket.socket, on_ready: Callable[[str, int], No
     """Serve on a bound socket until SIGINT or SIGTERM."""
     config = uvicorn.Config(
         WitnessApp(folder),
+        http=Connection,
         lifespan="off",
         ws="none",
         log_config=None,
