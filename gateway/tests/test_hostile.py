@@ -102,7 +102,7 @@ def test_a_gateway_restored_from_an_old_copy_is_found_by_what_its_node_saw(tmp_p
     assert result.verdict("authentic") == FAIL
 
 
-@pytest.mark.timeout(1200)  # 85 s of CPU, on a machine that has others to serve
+@pytest.mark.timeout(1200)  # 74 s of CPU, on a machine that has others to serve
 def test_every_single_bit_flip_of_a_small_bundle_is_found(tmp_path):
     plant = small(tmp_path)
     assert plant.judge_it().verdict("authentic") == "PASS"
