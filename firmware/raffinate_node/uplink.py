@@ -303,9 +303,11 @@ class Uplink:
         self.counters.answers += 1
         now_ms = self._clock.up_ms()
         if now_ms - asked_up_ms > PROMPT_MS_MAX and self._slow < SLOW_MAX:
+            # its evidence comes again too, and what is signed then has a time
             self._slow += 1
             self.ask()
-        elif now_ms - asked_up_ms <= ANSWER_MS_MAX:
+            return
+        if now_ms - asked_up_ms <= ANSWER_MS_MAX:
             self._slow = 0
             self._ask_again_ms = ASK_AGAIN_MS_MIN
             self._ask_up_ms = now_ms + ASK_MS

@@ -149,7 +149,9 @@ def test_scans_keep_their_ticks_in_real_time(tmp_path, node):
 def test_the_heap_is_steady(tmp_path, node):
     with wire(tmp_path, node_json(4, scan_ms=2000), speed=40) as bus:
         output = finished(node(bus.address, 300, 100, speed=40, heapsize="160wK", mpy=True))
-    first, second, third = (int(line.split()[2]) for line in output.splitlines()[:3])
+    # a busy machine may miss a scan, which is said between
+    heaps = [line for line in output.splitlines() if line.startswith("heap ")]
+    first, second, third = (int(line.split()[2]) for line in heaps[:3])
     assert abs(third - second) <= 1024
     assert first < 160_000
 

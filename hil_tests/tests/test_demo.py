@@ -114,6 +114,9 @@ def test_a_fault_shows_and_a_bridged_start_fails_its_battery_alone(tmp_path, fre
         demo.until(lambda: demo.says("strip started over the bridged contact"), READY_S)
         # one of the start that the node refused, one of the start past it
         demo.until(lambda: denials(port, "bat-strip") >= 2, READY_S)
+        # a bundle ends where the witness has seen it
+        size = get(port, "evidence")["log"]["size"]
+        demo.until(lambda: get(port, "evidence")["anchors"][0]["size"] >= size, READY_S)
         demo.process.terminate()
         assert demo.process.wait(90) == 0, demo.log.read_text()
     finally:

@@ -57,10 +57,14 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What a bundle holds: the log's size, and its frames if they were asked for."""
+    """What a bundle holds: the log's size, and its frames if they were asked for.
+
+    `newer` counts the log's newest entries that are not in it, because no witness saw them yet.
+    """
 
     size: int
     frames: Exported | None = None
+    newer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,9 @@ def export(
 ) -> Export:
     """Write a bundle folder, or a zip when `target` ends in .zip. Raises RaffinateError.
 
-    The log, the authority's and the gateway's chains are always whole; the period is for frames
-    and report. A broken-off export leaves nothing at `target`, and the next one begins anew.
+    The log, the authority's and the gateway's chains are whole up to the newest head that witnesses
+    cosigned; the period is for frames and report. A broken-off export leaves nothing at `target`,
+    and the next one begins anew.
     """
     if target.exists():
         raise RaffinateError(f"{target} is there already; name another bundle")
@@ -99,7 +104,7 @@ def export(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         part.mkdir(parents=True)
-        size = _copy_log(data, part, gateway, progress)
+        size, newer = _copy_log(data, part, gateway, progress)
         _write_documents(data, descriptors, part)
         written = None
         if frames is not None:
@@ -119,7 +124,7 @@ def export(
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(scratch, ignore_errors=True)
-    return Export(size, written)
+    return Export(size, written, newer)
 
 
 def _write_frames(
@@ -145,11 +150,14 @@ def _write_manifest(part: Path, gateway: GatewayKeys, period: Period) -> None:
 
 def _copy_log(
     data: Path, part: Path, gateway: GatewayKeys, progress: Callable[[int, int], None] | None
-) -> int:
+) -> tuple[int, int]:
+    """The size copied, and how many newer entries the log has."""
     folder = Folder(data / "log")
-    note = _cosigned(data) or folder.read("checkpoint")
+    newest = folder.read("checkpoint")
+    note = _cosigned(data) or newest
     verifiers = [signer.verifier for signer in gateway.log]
     size = open_checkpoint(note, gateway.origin, verifiers).size
+    newer = max(0, open_checkpoint(newest, gateway.origin, verifiers).size - size)
     paths = [entries_path(index, width) for index, width in bundles_of(size)]
     paths += [tile_path(*tile) for tile in tiles_of(size)]
     for number, path in enumerate(paths):
@@ -157,7 +165,7 @@ def _copy_log(
         if progress is not None:
             progress(number + 1, len(paths))
     _write(part / CHECKPOINT, note)
-    return size
+    return size, newer
 
 
 def _cosigned(data: Path) -> bytes | None:

@@ -54,9 +54,10 @@ def export(
 ) -> None:
     """Write the audit bundle BUNDLE: a folder, or a zip if it ends in .zip.
 
-    The log and every chain are always whole; --from and --to limit the frames, and are recorded
-    in the manifest; a bundle that ends before --to is told as BUNDLE-OLD. Works beside a running
-    gateway. What breaks off leaves nothing at BUNDLE; start it again.
+    The log and every chain are whole, up to the newest head that a witness cosigned if that is
+    minutes old at most; --from and --to limit the frames, and are recorded in the manifest; a
+    bundle that ends before --to is told as BUNDLE-OLD. Works beside a running gateway. What breaks
+    off leaves nothing at BUNDLE; start it again.
     """
     config = load_config(plant)
     from_ms, to_ms = parse_time_ms("--from", start), parse_time_ms("--to", end)
@@ -78,6 +79,12 @@ def export(
             frames=Frames(nodes, frames) if with_frames or nodes is not None else None,
         )
     click.echo(f"{bundle}: log of {done.size} entries{_told(done.frames, begun)}")
+    if done.newer:
+        click.echo(
+            f"note: the log's {done.newer} newest entries are not in it, for no witness has seen "
+            "them yet; export again after the next cosignature",
+            err=True,
+        )
     _state(config, bundle, from_ms, to_ms)
 
 
