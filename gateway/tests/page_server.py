@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from raffinate.web.health_shape import Health
 
-_State = Literal["compliant", "grace", "start-inhibit", "orderly-stop-requested", "unknown"]
+_State = Literal["compliant", "grace", "start-inhibit", "orderly-stop-requested", "bypass", "unknown"]
 
 START_MS = 1_795_255_200_000
 CHECKPOINT = (
@@ -356,9 +356,18 @@ class Fixture:
             if empty
             else {
                 "number": number,
+                "version": 1,
+                "sha256": "5e" * 32,
                 "issuer": "Licensing authority (demo)",
+                "kind": "single",
                 "from_ms": START_MS - 240 * hour_ms,
                 "to_ms": not_after_ms,
+                "in_force": not_after_ms > START_MS,
+                "revoked_ms": None,
+                "rests_on": [],
+                "decision": None,
+                "quotas": [],
+                "next_duty": None,
             },
             "permit": None
             if empty

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Literal
 
 # pydantic, which describes these in OpenAPI, needs typing_extensions before Python 3.12.
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
+
+from raffinate.web.licence_shape import (
+    AcknowledgementShown,
+    BypassShown,
+    CalendarEntry,
+    LicenceShown,
+)
 
 
 class LogHead(TypedDict):
@@ -57,23 +64,22 @@ class NodeEvidence(TypedDict):
     findings: list[str]
 
 
-class LicenceInForce(TypedDict):
-    """The licence the permit rests on; [from_ms, to_ms)."""
-
-    number: str
-    issuer: str
-    from_ms: int
-    to_ms: int
-
-
 class PermitInForce(TypedDict):
-    """The newest permit; starts are refused from `not_after_ms` + `grace_ms` on."""
+    """The newest permit; starts are refused from `not_after_ms` + `grace_ms` on.
+
+    `run_ms_left`, `volume_ml_left`: from the newest registers to the limits; null without the one
+    or the other. `withdrawn`: it ended at once, to take back the one before.
+    """
 
     serial: int
     not_before_ms: int
     not_after_ms: int
     grace_ms: int
     run_ms_limit: int | None
+    volume_ml_limit: NotRequired[int | None]
+    run_ms_left: NotRequired[int | None]
+    volume_ml_left: NotRequired[int | None]
+    withdrawn: NotRequired[bool]
 
 
 class Registers(TypedDict):
@@ -94,19 +100,29 @@ class LastDenial(TypedDict):
 
 
 class EquipmentEvidence(TypedDict):
-    """One licensed machine: what it does, whether it may start, and why."""
+    """One licensed machine: what it does, whether it may start, and why.
+
+    State `bypass`: the keyed bypass is on, starts are permitted past the permit, and each is
+    stated. `to_acknowledge`: what an operator should take note of now and has not (POST
+    /api/v1/acknowledgements); `acknowledgements`: newest first, at most 16.
+    """
 
     id: str
     name: str
     serial: str
     node: str
     run: bool | None
-    state: Literal["compliant", "grace", "start-inhibit", "orderly-stop-requested", "unknown"]
+    state: Literal[
+        "compliant", "grace", "start-inhibit", "orderly-stop-requested", "bypass", "unknown"
+    ]
     reason: str
-    licence: LicenceInForce | None
+    licence: LicenceShown | None
     permit: PermitInForce | None
     registers: Registers | None
     last_denial: LastDenial | None
+    bypass: NotRequired[BypassShown | None]
+    to_acknowledge: NotRequired[list[Literal["grace", "orderly-stop-requested", "conditions"]]]
+    acknowledgements: NotRequired[list[AcknowledgementShown]]
 
 
 class AnchorState(TypedDict):
@@ -135,7 +151,7 @@ class EvidenceState(TypedDict):
     """The whole; `log` is None until the log's first checkpoint.
 
     `problems`: licence files that cannot be used, and outsiders that could not be asked or
-    contradict the log, each a sentence with its remedy.
+    contradict the log, each a sentence with its remedy. `calendar`: soonest first, at most 64.
     """
 
     log: LogHead | None
@@ -143,3 +159,4 @@ class EvidenceState(TypedDict):
     nodes: list[NodeEvidence]
     equipment: list[EquipmentEvidence]
     problems: list[str]
+    calendar: NotRequired[list[CalendarEntry]]
