@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     )
     from raffinate.web.health_shape import Health
 
-_State = Literal["compliant", "grace", "start-inhibit", "orderly-stop-requested", "bypass", "unknown"]
+_State = Literal[
+    "compliant", "grace", "start-inhibit", "orderly-stop-requested", "bypass", "unknown"
+]
 
 START_MS = 1_795_255_200_000
 CHECKPOINT = (
