@@ -214,6 +214,14 @@ class Store:
         ).fetchone()
         return None if row is None else (int(row[0]), int(row[1]))
 
+    def following(self, key_id: int, seq: int) -> tuple[int, int] | None:
+        """(seq, log index) of a key's first logged statement after `seq`."""
+        row = self.connection.execute(
+            "SELECT seq, idx FROM statements WHERE key = ? AND seq > ? ORDER BY seq LIMIT 1",
+            (key_id, seq),
+        ).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
+
     def waiting(self) -> list[tuple[int, int, int, bytes]]:
         """(key id, seq, received_ms, envelope) of statements that wait for a predecessor."""
         return self.connection.execute(

@@ -121,7 +121,7 @@ class EquipmentEvidence(TypedDict):
     registers: Registers | None
     last_denial: LastDenial | None
     bypass: NotRequired[BypassShown | None]
-    to_acknowledge: NotRequired[list[Literal["grace", "orderly-stop-requested", "conditions"]]]
+    to_acknowledge: NotRequired[list[Literal["grace", "orderly-stop", "conditions", "bypass"]]]
     acknowledgements: NotRequired[list[AcknowledgementShown]]
 
 

@@ -24,20 +24,25 @@ ConditionShown = TypedDict(
         "inputs": list[list[str]],
         "rule": str | None,
         "evidence": str | None,
-        "waived": bool,
+        "waived": str | None,
+        "withholds": bool,
     },
 )
 """One condition: `class` D direct from telemetry, I inferred, X by documents alone; `inputs` are
 [name, value] pairs; `rule` the instrument, `evidence` its level (legal, announced, reported,
-rumoured); `waived`: the licence itself waives it."""
+rumoured); `waived`: why the licence waives it; `withholds`: no start permit is given for it."""
 
 
 class DecisionShown(TypedDict):
-    """What the licence engine says at `at_ms`; `result` is the worst of `conditions`."""
+    """What the licence engine says at `at_ms`; `result` is the worst of `conditions`.
+
+    `recorded`: what no machine can check, in the licence's words.
+    """
 
     result: Result
     at_ms: int
     conditions: list[ConditionShown]
+    recorded: list[str]
 
 
 class QuotaShown(TypedDict):
@@ -70,7 +75,7 @@ class DutyShown(TypedDict):
 class AcknowledgementShown(TypedDict):
     """Someone took note, as a signed statement; `who` is a pseudonym, `index` its log entry."""
 
-    state: Literal["grace", "orderly-stop-requested", "conditions"]
+    state: Literal["grace", "orderly-stop", "conditions", "bypass"]
     who: str
     time_ms: int
     index: int | None
