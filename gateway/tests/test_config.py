@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raffinate.config import KEY_NAMES, format_node_config, load_config, node_config
-from raffinate.config.lines import key_lines, line_of
 from raffinate.config.template import write_template
 from raffinate.errors import ConfigError, RaffinateError
+from raffinate.toml_lines import key_lines, line_of
 from raffinate_node.config import read_config
 
 ORIGIN = "demo.invalid/raffinate/ndpr"

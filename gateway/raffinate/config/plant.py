@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from raffinate.config.lines import KeyPath
     from raffinate.config.problems import Document
     from raffinate.config.schema import (
         DescriptorFile,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         SectionTable,
         StageTable,
     )
+    from raffinate.toml_lines import KeyPath
 
 STAGES_PER_NODE_MAX = 32
 VALUES_PER_SCAN_MAX = 512

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from raffinate.config.lines import key_lines, line_of
 from raffinate.errors import ConfigError
+from raffinate.toml_lines import key_lines, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from raffinate.config.lines import KeyPath
+    from raffinate.toml_lines import KeyPath
 
 PROBLEMS_SHOWN_MAX = 20
 FILE_BYTES_MAX = 4 << 20
