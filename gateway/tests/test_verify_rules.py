@@ -8,7 +8,7 @@ import pytest
 
 from raffinate.audit.report import as_json
 from raffinate.audit.source import open_source
-from raffinate.audit.verify import Checked
+from raffinate.audit.verify import Checked, verify
 from raffinate.audit.work import Inline
 from raffinate.evidence import dsse
 from raffinate.tlog.hashing import leaf_hash
@@ -166,7 +166,8 @@ def test_the_roster_refuses_what_contradicts_it(story):
     story.revoke(maker.gateway, 1, role="gateway")
     story.revoke(stranger, 0, role="log")
     result = story.judge()
-    assert (result.counts["ENROLMENT"], result.counts["UNSUPPORTED"]) == (4, 1)
+    assert (result.counts["ENROLMENT"], result.counts["UNSUPPORTED"]) == (3, 1)
+    assert result.counts["ENROLMENT-REPEATED"] == 1
 
 
 def fork(story, second, number, index=0):
@@ -458,3 +459,21 @@ def test_without_the_licence_file_use_has_no_licence(story):
     counts = story.judge().counts
     assert counts["LICENCE-ABSENT"] == 2
     assert counts["USE-WITHOUT-LICENCE"] > 0
+
+
+def test_time_that_is_not_covered_counts_within_the_auditors_period(story):
+    before_ms = story.maker.time_ms
+    story.maker.time_ms += 20 * make.STEP_MS
+    gone_ms = story.maker.time_ms
+    story.rounds(2)
+    story.finish()
+
+    def uncovered(*period):
+        result = verify(open_source(story.folder), story.policy(gap_s_max=60), period=period)
+        return [found.detail for found in result.findings if found.code == "UNCOVERED-TIME"]
+
+    assert [text.split()[0] for text in uncovered(None, None)] == ["1200", "1200"]
+    assert uncovered(gone_ms, None) == uncovered(None, before_ms) == []
+    half_ms = before_ms + 10 * make.STEP_MS
+    assert [text.split()[0] for text in uncovered(half_ms, None)] == ["600", "600"]
+    assert [text.split()[0] for text in uncovered(None, half_ms)] == ["600", "600"]

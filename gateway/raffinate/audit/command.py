@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 POOL_ENTRIES_MIN = 4096
 _BAR_CHARS = 40
 EPILOG = (
-    "Exit status: 0 all four PASS, 3 at least one INSUFFICIENT and none FAIL, 4 at least one "
-    "FAIL, 2 a bad policy or command line, 1 the bundle cannot be read. Not legal advice."
+    "Exit status, of the worst verdict: 0 all four PASS, 3 INSUFFICIENT, 5 EXPIRED-RULE, 4 FAIL; 2 "
+    "a bad policy or command line, 1 the bundle cannot be read. Not legal advice."
 )
 
 

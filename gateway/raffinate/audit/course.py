@@ -44,10 +44,18 @@ class State:
 class Courses:
     """Judges runs of nodes in the order of the log.
 
-    `serial(keyid, equipment)` names a machine; its time line is kept under that name.
+    `serial(keyid, equipment)` names a machine; its time line is kept under that name. Of time that
+    is not covered, what lies in the auditor's own `period` [from, to) counts.
     """
 
-    def __init__(self, result: Result, bounds: Bounds, serial: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        result: Result,
+        bounds: Bounds,
+        serial: Callable[[str, str], str],
+        period: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        self._period = period
         self._result = result
         self._bounds = bounds
         self._serial = serial
@@ -109,7 +117,8 @@ class Courses:
             return
         state = self._state(signer)
         if body["what"] == "metering" and None not in (body["fromUpMs"], body["toUpMs"]):
-            state.gap_ms += max(0, body["toUpMs"] - body["fromUpMs"])
+            length_ms = body["toUpMs"] - body["fromUpMs"]
+            state.gap_ms += max(0, length_ms - self._outside(body["fromMs"], body["toMs"]))
         if body["fromMs"] is None or body["toMs"] is None:
             return
         for name in state.machines:
@@ -214,7 +223,8 @@ class Courses:
         state.machines.update(names)
         known = run.from_ms is not None and run.to_ms is not None and run.to_ms < FUTURE_MS
         if not newest:
-            state.uncovered_ms = max(0, state.uncovered_ms - (run.to_up_ms - run.from_up_ms))
+            length_ms = run.to_up_ms - run.from_up_ms - self._outside(run.from_ms, run.to_ms)
+            state.uncovered_ms = max(0, state.uncovered_ms - max(0, length_ms))
         elif boot == state.covered_boot:
             missed_ms = run.from_up_ms - state.covered_up_ms
             if missed_ms > 0 and run.from_ms is not None:
@@ -231,10 +241,19 @@ class Courses:
                 self._line(name).use(run.from_ms, run.to_ms, use.run_ms, late=not newest)
 
     def _miss(self, state: State, from_ms: int, to_ms: int) -> None:
-        state.uncovered_ms += max(0, to_ms - from_ms)
+        state.uncovered_ms += max(0, to_ms - from_ms) - self._outside(from_ms, to_ms)
         if 0 <= from_ms < to_ms < FUTURE_MS:
             for name in state.machines:
                 self._line(name).miss(from_ms, to_ms)
+
+    def _outside(self, from_ms: int | None, to_ms: int | None) -> int:
+        """How much of a stretch of time lies outside the period; nothing where its time is null."""
+        if from_ms is None or to_ms is None or to_ms <= from_ms:
+            return 0
+        low, high = self._period
+        inside_from = from_ms if low is None else max(low, from_ms)
+        inside_to = to_ms if high is None else min(high, to_ms)
+        return to_ms - from_ms - max(0, inside_to - inside_from)
 
     def _line(self, name: str) -> Timeline:
         return self._result.timelines.setdefault(name, Timeline())

@@ -42,7 +42,8 @@ _BAD_RECEIPT = "bad receipt"
 class EntryChecker:
     """`take` each item in order, then `finish`. `root_at(size)` gives earlier roots.
 
-    `split(run)` gives a joined run's statements one by one; `leaf_at(index)` an entry's leaf hash.
+    `split(run)` gives a joined run's statements one by one; `leaf_at(index)` an entry's leaf hash;
+    `period` is the auditor's own, for time that is not covered.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class EntryChecker:
         result: Result,
         foreseen: dict[str, Standing],
         checkers: Iterable[Checker] = (),
+        period: tuple[int | None, int | None] | None = None,
     ) -> None:
         self._policy = policy
         self._site = policy.origin.rsplit("/", 1)[-1]
@@ -66,7 +68,7 @@ class EntryChecker:
         self._conformity = Conformity(policy, read, result)
         self._bounds = Bounds(policy.anchor_lag_s_max, self._tell_bound)
         self.anchors = Anchors(policy, root_at)
-        self._courses = Courses(result, self._bounds, self._conformity.name)
+        self._courses = Courses(result, self._bounds, self._conformity.name, period or (None, None))
         self._closes = Closes()
         self._telling = Telling(checkers, self._conformity, self.roster)
         self._gateway_low: dict[str, int] = {}

@@ -9,7 +9,16 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, NOTICE, PASS, QUESTIONS
+from raffinate.audit.findings import (
+    CODES,
+    EXPIRED_RULE,
+    FAIL,
+    INSUFFICIENT,
+    NOTICE,
+    PASS,
+    QUESTIONS,
+    WORST_FIRST,
+)
 from raffinate.audit.markup import span, table, text, utc
 from raffinate.audit.picture import GAPS_NUMBERED_MAX, NAMES, legend, patterns, picture
 from raffinate.audit.report import NOT_LEGAL_ADVICE, place
@@ -29,7 +38,7 @@ _ASKS = {
     "time-trustworthy": "Do outside times bound when it was written?",
     "licence-conformant": "Were the machines used as their licences and permits say?",
 }
-_MARKS = {PASS: "&#10003;", INSUFFICIENT: "?", FAIL: "&#10007;", NOTICE: "i"}
+_MARKS = {PASS: "&#10003;", EXPIRED_RULE: "!", INSUFFICIENT: "?", FAIL: "&#10007;", NOTICE: "i"}
 _NOT_CHECKED = (
     (
         "What no sensor can show: end user, end use, military use, re-transfer, ownership, the "
@@ -64,11 +73,12 @@ thead{display:table-header-group}
 display:inline-block}
 .PASS{color:#11512a;border-color:#11512a}
 .FAIL{color:#fff;background:#9d1c1c;border-color:#9d1c1c}
-.INSUFFICIENT{color:#5c3c00;border-color:#5c3c00;border-style:dashed}
+.INSUFFICIENT,.EXPIRED-RULE{color:#5c3c00;border-color:#5c3c00;border-style:dashed}
 .NOTICE{color:#333;border-width:1px;font-weight:400}
 .finding{border-left:4px solid #777;padding:2px 0 2px 10px;margin:12px 0}
 .finding.FAIL{border-style:none none none solid;background:none;color:inherit;border-color:#9d1c1c}
-.finding.INSUFFICIENT{color:inherit;border-color:#5c3c00;border-style:none none none solid}
+.finding.INSUFFICIENT,.finding.EXPIRED-RULE{color:inherit;border-color:#5c3c00;
+border-style:none none none solid}
 .finding.NOTICE{color:inherit;border-width:0 0 0 4px;border-color:#999}
 .finding h3{margin-top:0}.finding ul{margin:3px 0;padding-left:20px}li{overflow-wrap:anywhere}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 18px;padding:0;margin:6px 0}
@@ -382,8 +392,7 @@ def _not_checked(result: Result, about: About) -> str:
 
 
 def _codes(result: Result) -> list[str]:
-    rank = (FAIL, INSUFFICIENT, NOTICE)
-    return sorted(result.counts, key=lambda code: (rank.index(CODES[code].effect), code))
+    return sorted(result.counts, key=lambda code: (WORST_FIRST.index(CODES[code].effect), code))
 
 
 def _badge(verdict: str) -> str:

@@ -6,7 +6,15 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, NOTICE, QUESTIONS
+from raffinate.audit.findings import (
+    CODES,
+    EXPIRED_RULE,
+    FAIL,
+    INSUFFICIENT,
+    PASS,
+    QUESTIONS,
+    WORST_FIRST,
+)
 from raffinate.audit.source import printable
 
 if TYPE_CHECKING:
@@ -14,17 +22,21 @@ if TYPE_CHECKING:
     from raffinate.audit.timeline import Timeline
 
 NOT_LEGAL_ADVICE = "Not legal advice."
-EXIT_PASS, EXIT_INSUFFICIENT, EXIT_FAIL = 0, 3, 4
+EXIT_PASS, EXIT_INSUFFICIENT, EXIT_FAIL, EXIT_EXPIRED_RULE = 0, 3, 4, 5
+_EXITS = {
+    FAIL: EXIT_FAIL,
+    EXPIRED_RULE: EXIT_EXPIRED_RULE,
+    INSUFFICIENT: EXIT_INSUFFICIENT,
+    PASS: EXIT_PASS,
+}
 _SHOWN_MAX = 50
 _STATES = ("running", "idle", "gap", "unaccounted")
 
 
 def exit_status(result: Result) -> int:
-    """0 all four PASS; 4 any FAIL; 3 otherwise."""
+    """Of the worst verdict: 4 FAIL, 5 EXPIRED-RULE, 3 INSUFFICIENT, 0 all four PASS."""
     verdicts = {result.verdict(question) for question in QUESTIONS}
-    if FAIL in verdicts:
-        return EXIT_FAIL
-    return EXIT_INSUFFICIENT if INSUFFICIENT in verdicts else EXIT_PASS
+    return next(status for verdict, status in _EXITS.items() if verdict in verdicts)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def _because(result: Result, question: str) -> str:
 
 
 def _rank(code: str) -> int:
-    return (FAIL, INSUFFICIENT, NOTICE).index(CODES[code].effect)
+    return WORST_FIRST.index(CODES[code].effect)
 
 
 def _one(finding: Finding | None) -> dict[str, Any] | None:

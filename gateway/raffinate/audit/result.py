@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, LICENCE, NOTICE, PASS, QUESTIONS
+from raffinate.audit.findings import CODES, LICENCE, NOTICE, PASS, QUESTIONS, WORST_FIRST
 
 if TYPE_CHECKING:
     from raffinate.audit.timeline import Timeline
@@ -91,7 +91,6 @@ class Result:
     keys: list[KeySeen] = field(default_factory=list)
     anchor_ms: int | None = None
     anchored: int = 0
-    _bad: dict[str, set[str]] = field(default_factory=dict)
     _first: dict[str, Finding] = field(default_factory=dict)
 
     def add(
@@ -115,19 +114,22 @@ class Result:
         if effect == NOTICE:
             return
         for name in QUESTIONS if question is None else (question,):
-            self._bad.setdefault(name, set()).add(effect)
             known = self._first.get(name)
-            if known is None or (effect == FAIL and CODES[known.code].effect != FAIL):
+            if known is None or _is_worse(effect, CODES[known.code].effect):
                 self._first[name] = finding
         if question == LICENCE and equipment is not None:
             worst = self.machines.get(equipment, PASS)
-            self.machines[equipment] = FAIL if FAIL in (effect, worst) else INSUFFICIENT
+            self.machines[equipment] = effect if _is_worse(effect, worst) else worst
 
     def verdict(self, question: str) -> str:
-        """PASS, FAIL or INSUFFICIENT."""
-        bad = self._bad.get(question, set())
-        return FAIL if FAIL in bad else INSUFFICIENT if bad else PASS
+        """PASS, INSUFFICIENT, FAIL, or for licences EXPIRED-RULE: the worst of its findings."""
+        first = self._first.get(question)
+        return PASS if first is None else CODES[first.code].effect
 
     def first(self, question: str) -> Finding | None:
-        """The first finding that keeps the verdict from PASS; a failing one before others."""
+        """The first of the findings that make the verdict what it is; None with PASS."""
         return self._first.get(question)
+
+
+def _is_worse(one: str, other: str) -> bool:
+    return WORST_FIRST.index(one) < WORST_FIRST.index(other)

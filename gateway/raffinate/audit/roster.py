@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LISTED_MAX = 4096
 _NAMES = {"gateway": "gateway", "permit": "gateway", "authority": "authority"}
 _NO_HEAD = "0" * 64
+# What an order that brings a key in says of it.
+_BRINGS = ("role", "name", "key", "spki", "opening", "predecessor")
 
 
 class RosterError(ValueError):
@@ -80,6 +82,7 @@ class Signer:
     registers: Registers = field(default_factory=dict)
     expected: tuple[int, str] | None = None
     replaced: bool = False
+    brought: dict[str, Any] = field(default_factory=dict)
 
     def total(self, equipment: str) -> tuple[int, int, int]:
         """The machine's registers: the opening ones and this key's own."""
@@ -121,13 +124,20 @@ class Roster:
         body, kind = statement.body, statement.type
         if body["role"] == "log":
             return "UNSUPPORTED"
+        if kind not in ("enrol", "rotate"):
+            self._end(kind, body, index)
+            return "REVOCATION" if kind == "revoke" else None
+        order = {"kind": kind, **{name: body[name] for name in _BRINGS if name in body}}
+        known = self.signers.get(body["key"])
+        if known is not None and known.brought == order:
+            return "ENROLMENT-REPEATED"
         if kind == "enrol":
-            return self._enrol(body, index)
-        if kind == "rotate":
+            code = self._enrol(body, index)
+        else:
             self._rotate(statement, body, index)
-            return "KEY-ROTATED"
-        self._end(kind, body, index)
-        return "REVOCATION" if kind == "revoke" else None
+            code = "KEY-ROTATED"
+        self.signers[body["key"]].brought = order
+        return code
 
     def _add(self, role: str, name: str, spki: bytes, index: int) -> Signer:
         try:

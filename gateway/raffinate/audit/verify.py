@@ -165,6 +165,7 @@ class _Verification:
                 result,
                 self._known.foreseen,
                 checkers,
+                self._period,
             )
             self._walk(head, checker)
             if self.mismatch:
