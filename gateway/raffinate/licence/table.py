@@ -194,6 +194,15 @@ class Table:
             self.fail(stop, f"is not after {start}; mend one of the two")
         return from_ms, to_ms
 
+    def day(self, name: str) -> date:
+        """A calendar day without time or zone that must be there."""
+        return self._day(name, self._need(name))
+
+    def day_or(self, name: str) -> date | None:
+        """A calendar day, None where there is none."""
+        found = self._take(name)
+        return None if found is None else self._day(name, found)
+
     def digest(self, name: str) -> str:
         """A SHA-256 that must be there."""
         return self._digest(name, self._need(name))
@@ -318,6 +327,11 @@ class Table:
             self.fail(name, f"is {_show(found)}; write a date from {_YEAR_MIN} on")
         whole_day = end and not isinstance(found, datetime)
         return round(moment.timestamp() * 1000) + (DAY_MS if whole_day else 0)
+
+    def _day(self, name: str, found: Any) -> date:
+        if isinstance(found, datetime) or not isinstance(found, date):
+            self.fail(name, f"is {_show(found)}; write a day as 2026-11-01, without quotes or time")
+        return found
 
     def _digest(self, name: str, found: Any) -> str:
         try:
