@@ -1,79 +1,138 @@
-"""Licence files: `licences/*.toml`, one licence of one equipment each (docs/formats/licence-toml).
+"""Licence files: `licences/*.toml`, one licence a file (docs/formats/licence-toml). Pure.
 
 A file's exact bytes are what counts: by their SHA-256 a permit names its licence and an auditor's
-policy lists it.
+policy lists it. A parser gives the whole licence or ConfigError with file, line, key and remedy.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from datetime import date, datetime
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-from raffinate.errors import ConfigError
+from raffinate.licence.parts import (
+    ANY_USE,
+    NO_PARTIES,
+    NO_TERMS,
+    DischargeLimit,
+    Duty,
+    Item,
+    Parties,
+    Product,
+    Quota,
+    Requirement,
+    Terms,
+    Use,
+    Waiver,
+)
+from raffinate.licence.table import open_table
 from raffinate_wire import ids
 from raffinate_wire.errors import WireError
 from raffinate_wire.permit import STAGES_MAX
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from raffinate.licence.table import Table
+
+__all__ = [
+    "LICENCE_BYTES_MAX",
+    "DischargeLimit",
+    "Duty",
+    "Item",
+    "Licence",
+    "Parties",
+    "Product",
+    "Quota",
+    "Requirement",
+    "Terms",
+    "Use",
+    "Waiver",
+    "format_licence",
+    "parse_licence",
+]
+
 LICENCE_BYTES_MAX = 65_536
 GRACE_S_MAX = 7 * 24 * 3600
 PURPOSE_CHARS_MAX = 256
-_REQUIRED = ("number", "issuer", "equipment", "stages", "from", "to", "grace_s")
-_ALLOWED = (*_REQUIRED, "purpose")
+SERIALS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A licence in force in [from_ms, to_ms), UTC; `equipment` is the machine's serial."""
+    """A licence of the machines `serials`, valid in [from_ms, to_ms), UTC.
+
+    `replaces` is the SHA-256 of the version before; `revoked_ms` ends it early. `rests_on` names
+    rules as `regime/number`.
+    """
 
     file: str
     sha256: str
     number: str
     issuer: str
-    equipment: str
+    serials: tuple[str, ...]
     stages: tuple[str, ...]
     from_ms: int
     to_ms: int
     grace_ms: int
     purpose: str
+    kind: Literal["single", "general"] = "single"
+    issued_ms: int | None = None
+    version: int = 1
+    replaces: str | None = None
+    revoked_ms: int | None = None
+    rests_on: tuple[str, ...] = ()
+    parties: Parties = NO_PARTIES
+    items: tuple[Item, ...] = ()
+    use: Use = ANY_USE
+    products: tuple[Product, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    discharge: tuple[DischargeLimit, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    conditions: Terms = NO_TERMS
+
+    @property
+    def equipment(self) -> str:
+        """Its machines' serials, for people; ask `covers` whether one is among them."""
+        return ", ".join(self.serials)
+
+    @property
+    def ends_ms(self) -> int:
+        """The instant from which it is no longer in force: its end or its revocation."""
+        return self.to_ms if self.revoked_ms is None else min(self.to_ms, self.revoked_ms)
+
+    def covers(self, serial: str | None) -> bool:
+        """True for the serial of one of its machines."""
+        return serial in self.serials
 
     def in_force(self, at_ms: int) -> bool:
         """True at `at_ms`."""
-        return self.from_ms <= at_ms < self.to_ms
+        return self.from_ms <= at_ms < self.ends_ms
 
 
 def parse_licence(file: str, data: bytes) -> Licence:
-    """The licence of a file's bytes. Raises ConfigError that names file, key and remedy."""
-    if len(data) > LICENCE_BYTES_MAX:
-        raise ConfigError(f"{file}: a licence file has at most {LICENCE_BYTES_MAX} bytes")
-    try:
-        value = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: not TOML in UTF-8: {error}") from None
-    for name in value:
-        if name not in _ALLOWED:
-            raise ConfigError(f"{file}: unknown key {name}; known are {', '.join(_ALLOWED)}")
-    for name in _REQUIRED:
-        if name not in value:
-            raise ConfigError(f"{file}: key {name} is missing")
-    reader = _Reader(file, value)
-    from_ms, to_ms = reader.time_ms("from"), reader.time_ms("to")
+    """The licence of a file's bytes. Raises ConfigError that names file, line, key and remedy."""
+    table = open_table(file, data, LICENCE_BYTES_MAX)
+    from_ms, to_ms = table.instant_ms("from"), table.instant_ms("to")
     if to_ms <= from_ms:
-        raise ConfigError(f"{file}: `to` is not after `from`")
-    return Licence(
-        file,
-        sha256(data).hexdigest(),
-        reader.text("number", ids.TEXT_CHARS_MAX),
-        reader.text("issuer", ids.TEXT_CHARS_MAX),
-        reader.text("equipment", ids.TEXT_CHARS_MAX),
-        reader.stages(),
-        from_ms,
-        to_ms,
-        1000 * reader.integer("grace_s", GRACE_S_MAX),
-        reader.purpose(),
+        table.fail("to", "is not after `from`; mend one of the two")
+    number, issuer = table.plain("number"), table.plain("issuer")
+    licence = Licence(
+        file=file,
+        sha256=sha256(data).hexdigest(),
+        number=number,
+        issuer=issuer,
+        serials=_serials(table),
+        stages=_stages(table),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        grace_ms=1000 * table.integer("grace_s", 0, GRACE_S_MAX),
+        purpose=table.free("purpose", PURPOSE_CHARS_MAX),
     )
+    table.done()
+    return licence
 
 
 def format_licence(
@@ -98,50 +157,21 @@ def format_licence(
     return ("\n".join(lines) + "\n").encode()
 
 
-class _Reader:
-    def __init__(self, file: str, value: dict[str, Any]) -> None:
-        self.file = file
-        self.value = value
+def _serials(table: Table) -> tuple[str, ...]:
+    found = table.texts("equipment", count_min=1, chars_max=ids.TEXT_CHARS_MAX)
+    if len(found) > SERIALS_MAX:
+        table.fail("equipment", f"has {len(found)} serials; write at most {SERIALS_MAX}")
+    try:
+        return tuple(ids.check_text(serial) for serial in found)
+    except WireError as error:
+        table.fail("equipment", f"cannot stand in the log: {error}")
 
-    def text(self, name: str, chars_max: int) -> str:
-        found = self.value[name]
-        try:
-            text = ids.check_text(found, chars_max)
-        except WireError as error:
-            raise ConfigError(f"{self.file}: {name}: {error}") from None
-        if not text:
-            raise ConfigError(f"{self.file}: {name} is empty")
-        return text
 
-    def purpose(self) -> str:
-        found = self.value.get("purpose", "")
-        if not isinstance(found, str) or len(found) > PURPOSE_CHARS_MAX:
-            raise ConfigError(
-                f"{self.file}: purpose is a text of at most {PURPOSE_CHARS_MAX} characters"
-            )
-        return found
-
-    def stages(self) -> tuple[str, ...]:
-        found = self.value["stages"]
-        if not isinstance(found, list) or not 0 < len(found) <= STAGES_MAX:
-            raise ConfigError(f"{self.file}: stages is a list of 1 to {STAGES_MAX} stage names")
-        try:
-            return tuple(ids.check_id(stage) for stage in found)
-        except WireError as error:
-            raise ConfigError(f"{self.file}: stages: {error}") from None
-
-    def integer(self, name: str, most: int) -> int:
-        found = self.value[name]
-        if type(found) is not int or not 0 <= found <= most:
-            raise ConfigError(f"{self.file}: {name} is a whole number from 0 to {most}")
-        return found
-
-    def time_ms(self, name: str) -> int:
-        found = self.value[name]
-        if isinstance(found, datetime) and found.tzinfo is not None:
-            return int(found.timestamp() * 1000)
-        if isinstance(found, date):
-            raise ConfigError(
-                f"{self.file}: {name} has no zone; write it as 2026-11-01T00:00:00Z (UTC)"
-            )
-        raise ConfigError(f"{self.file}: {name} is a date with time, as 2026-11-01T00:00:00Z")
+def _stages(table: Table) -> tuple[str, ...]:
+    found = table.texts("stages", count_min=1, chars_max=ids.ID_CHARS_MAX)
+    if len(found) > STAGES_MAX:
+        table.fail("stages", f"has {len(found)} items; write at most {STAGES_MAX} stage names")
+    try:
+        return tuple(ids.check_id(stage) for stage in found)
+    except WireError as error:
+        table.fail("stages", f"has a wrong stage name: {error}")
