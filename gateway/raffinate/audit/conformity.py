@@ -220,7 +220,7 @@ class Conformity:
                 (not set(permit.stages) <= set(licence.stages), "it names other stages"),
                 (permit.licence != licence.number, "it names another number"),
                 (
-                    machine.serial is not None and machine.serial != licence.equipment,
+                    machine.serial is not None and not licence.covers(machine.serial),
                     f"the licence is for {licence.equipment}",
                 ),
             )
@@ -249,7 +249,7 @@ class Conformity:
         licences = [
             licence
             for licence in self._licences.values()
-            if licence is not None and licence.equipment == machine.serial
+            if licence is not None and licence.covers(machine.serial)
         ]
         if not licences:
             self._add("USE-WITHOUT-LICENCE", name, index, node, statement, name)
