@@ -3,6 +3,7 @@
 SIGNERS = {
     "activity": ("gateway",),
     "licence": ("gateway",),
+    "document": ("gateway",),
     "admin": ("gateway",),
     "period-close": ("gateway",),
     "time-anchor": ("gateway",),
@@ -18,6 +19,10 @@ PREDICATES = {
         "workOrder:digest? fromMs:uint toMs:uint? details:digest? actor:Actor"
     ),
     "licence": "licence:text sha256:digest replaces:digest? actor:Actor",
+    "document": (
+        "kind:code name:text version:positive sha256:digest replaces:digest? "
+        "action:add|hold|release|delete actor:Actor"
+    ),
     "admin": (
         "action:time-set|user|role|configuration|deletion|export|outage-begin|outage-end "
         "object:digest? before:digest? after:digest? fromMs:uint? toMs:uint? actor:Actor"

@@ -123,6 +123,11 @@ def good_statements() -> list[Case]:
     ]
     rows += [(kind, kind, gateway, body) for kind, body in _BY_GATEWAY.items()]
     rows += [(kind, kind, authority, body) for kind, body in _BY_AUTHORITY.items()]
+    first = {**_BY_GATEWAY["document"], "version": 1, "replaces": None}
+    rows += [
+        (f"document: {action}", "document", gateway, {**first, "action": action})
+        for action in ("hold", "release", "delete")
+    ]
     rows.append(
         ("enrol of a first key", "enrol", authority, {**_BY_AUTHORITY["enrol"], "opening": None})
     )
@@ -151,6 +156,21 @@ def bad_statements() -> list[Case]:
         ("enrol by the gateway", "enrol", gateway, _BY_AUTHORITY["enrol"], "wrong-signer"),
         ("enrol by a node", "enrol", node, _BY_AUTHORITY["enrol"], "wrong-signer"),
         ("licence by the authority", "licence", authority, _BY_GATEWAY["licence"], "wrong-signer"),
+        ("document by a node", "document", node, _BY_GATEWAY["document"], "wrong-signer"),
+        (
+            "document edited",
+            "document",
+            gateway,
+            {**_BY_GATEWAY["document"], "action": "edit"},
+            "bad-word",
+        ),
+        (
+            "document version 0",
+            "document",
+            gateway,
+            {**_BY_GATEWAY["document"], "version": 0},
+            "bad-integer",
+        ),
         ("unknown type", "audit", node, {}, "unknown-type"),
         ("five equipment", "usage", node, _usage_body(equipment=five), "too-long"),
         ("five registers", "usage", _common(registers=REGISTERS * 5), _usage_body(), "too-long"),
@@ -275,6 +295,15 @@ _BY_GATEWAY: dict[str, Case] = {
         "licence": "LIC-2026-014",
         "sha256": _digest("licence"),
         "replaces": None,
+        "actor": ACTOR,
+    },
+    "document": {
+        "kind": "end-user-certificate",
+        "name": "EUC-2026-7",
+        "version": 2,
+        "sha256": _digest("certificate 2"),
+        "replaces": _digest("certificate 1"),
+        "action": "add",
         "actor": ACTOR,
     },
     "admin": {
