@@ -107,6 +107,7 @@ main = _Main(
         "keys": "raffinate.cli.keys:keys",
         "audit": "raffinate.cli.audit:audit",
         "activity": "raffinate.cli.activity:activity",
+        "regime": "raffinate.cli.regime:regime",
         "witness": "raffinate.cli.witness:witness",
     },
     name="raffinate",

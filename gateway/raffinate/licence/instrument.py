@@ -186,7 +186,7 @@ class Instrument:
     methods: tuple[str, ...]
     elements: tuple[str, ...]
     places: tuple[str, ...]
-    binds: tuple[str, ...]
+    who: tuple[str, ...]
     requires: tuple[str, ...]
     unobservable: tuple[str, ...]
     suspensions: tuple[Suspension, ...]

@@ -118,7 +118,7 @@ class _Parser:
             table.words("methods", nouns.METHODS),
             table.words("elements", ELEMENTS),
             table.texts("places"),
-            table.texts("binds"),
+            table.texts("who"),
             table.names("requires"),
             table.texts("unobservable"),
             tuple(self._suspension(item, as_of) for item in table.tables("suspensions")),
