@@ -27,6 +27,7 @@ STATEMENT = b"application/vnd.in-toto+json"
 PERMIT = b"application/vnd.raffinate.permit+json"
 MANIFEST = b"application/vnd.raffinate.manifest+json"
 LICENCE = b"application/vnd.raffinate.licence+toml"
+DOCUMENT = b"application/vnd.raffinate.document+toml"
 ENVELOPE_BYTES_MAX = 6144
 _KEYID_DIGITS = 64
 _HEAD = b'{"payload":"'
