@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
+from raffinate.errors import ConfigError
+from raffinate.licence import licence_readers as read
+from raffinate.licence.outcome import day
 from raffinate.licence.parts import (
     ANY_USE,
     NO_PARTIES,
@@ -31,8 +34,10 @@ from raffinate_wire.errors import WireError
 from raffinate_wire.permit import STAGES_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from raffinate.licence.parts import Coded
     from raffinate.licence.table import Table
 
 __all__ = [
@@ -48,6 +53,8 @@ __all__ = [
     "Terms",
     "Use",
     "Waiver",
+    "check_issued",
+    "check_set",
     "format_licence",
     "parse_licence",
 ]
@@ -56,6 +63,8 @@ LICENCE_BYTES_MAX = 65_536
 GRACE_S_MAX = 7 * 24 * 3600
 PURPOSE_CHARS_MAX = 256
 SERIALS_MAX = 64
+VERSION_MAX = 10_000
+KINDS = ("single", "general")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +124,84 @@ class Licence:
 def parse_licence(file: str, data: bytes) -> Licence:
     """The licence of a file's bytes. Raises ConfigError that names file, line, key and remedy."""
     table = open_table(file, data, LICENCE_BYTES_MAX)
+    number, issuer = table.plain("number"), table.plain("issuer")
+    serials, stages = _serials(table), _stages(table)
     from_ms, to_ms = table.instant_ms("from"), table.instant_ms("to")
     if to_ms <= from_ms:
         table.fail("to", "is not after `from`; mend one of the two")
-    number, issuer = table.plain("number"), table.plain("issuer")
+    version, replaces = _version(table)
+    terms = read.terms(table)
+    products, quotas = read.products(table), read.quotas(table)
+    requires = read.requires(table, len(terms.unobservable))
+    discharge, duties = read.discharge(table), read.duties(table)
+    parts: tuple[Coded, ...] = (*products, *quotas, *requires, *discharge, *duties)
     licence = Licence(
         file=file,
         sha256=sha256(data).hexdigest(),
         number=number,
         issuer=issuer,
-        serials=_serials(table),
-        stages=_stages(table),
+        serials=serials,
+        stages=stages,
         from_ms=from_ms,
         to_ms=to_ms,
         grace_ms=1000 * table.integer("grace_s", 0, GRACE_S_MAX),
         purpose=table.free("purpose", PURPOSE_CHARS_MAX),
+        kind="general" if table.word_or("kind", KINDS, "single") == "general" else "single",
+        issued_ms=_issued(table, to_ms),
+        version=version,
+        replaces=replaces,
+        revoked_ms=_revoked(table, version),
+        rests_on=_rests_on(table),
+        parties=read.parties(table),
+        items=read.items(table, serials),
+        use=read.use(table),
+        products=products,
+        quotas=quotas,
+        requires=requires,
+        waivers=read.waivers(table, [part.code for part in parts]),
+        discharge=discharge,
+        duties=duties,
+        conditions=terms,
     )
     table.done()
     return licence
+
+
+def check_issued(licence: Licence, at_ms: int) -> None:
+    """Refuse a licence issued after `at_ms` (UTC ms), as it is now. Raises ConfigError."""
+    if licence.issued_ms is not None and licence.issued_ms > at_ms:
+        raise ConfigError(
+            f"{licence.file}: issued is {day(licence.issued_ms)}, which lies after {day(at_ms)}; "
+            "mend the date, or this machine's clock"
+        )
+
+
+def check_set(licences: Iterable[Licence]) -> None:
+    """Refuse licences that cannot stand together. Raises ConfigError that names both files.
+
+    A number that two issuers gave; a version that is there twice with other bytes; a version whose
+    predecessor is missing, is another than it names, or was issued later. Two versions of a number
+    of which neither names the other would overlap, and nobody could tell which counts.
+    """
+    known: dict[str, dict[int, Licence]] = {}
+    for licence in licences:
+        versions = known.setdefault(licence.number, {})
+        for other in versions.values():
+            if other.issuer != licence.issuer:
+                raise ConfigError(
+                    f"{licence.file}: number {licence.number} of {licence.issuer} is a number of "
+                    f"{other.issuer} too ({other.file}); mend the number or the issuer"
+                )
+        other = versions.setdefault(licence.version, licence)
+        if other.sha256 != licence.sha256:
+            raise ConfigError(
+                f"{licence.file}: version {licence.version} of licence {licence.number} is in "
+                f"{other.file} too, with other bytes, and the two overlap; give one the next "
+                "version with `replaces`"
+            )
+    for versions in known.values():
+        for licence in versions.values():
+            _check_predecessor(licence, versions.get(licence.version - 1))
 
 
 def format_licence(
@@ -175,3 +244,57 @@ def _stages(table: Table) -> tuple[str, ...]:
         return tuple(ids.check_id(stage) for stage in found)
     except WireError as error:
         table.fail("stages", f"has a wrong stage name: {error}")
+
+
+def _version(table: Table) -> tuple[int, str | None]:
+    version = table.integer_or("version", 1, VERSION_MAX, 1)
+    replaces = table.digest_or("replaces")
+    if (version == 1) != (replaces is None):
+        table.fail(
+            "version" if replaces is None else "replaces",
+            "and the other do not fit: a version after the first has `replaces`, the SHA-256 of "
+            "the one before; the first has none",
+        )
+    return version, replaces
+
+
+def _issued(table: Table, to_ms: int) -> int | None:
+    found = table.time_ms_or("issued")
+    if found is not None and found >= to_ms:
+        table.fail("issued", "is not before `to`; mend one of the two")
+    return found
+
+
+def _revoked(table: Table, version: int) -> int | None:
+    found = table.time_ms_or("revoked")
+    if found is not None and version == 1:
+        table.fail("revoked", "ends a version before this one; add version and replaces")
+    return found
+
+
+def _rests_on(table: Table) -> tuple[str, ...]:
+    found = table.names("rests_on")
+    for place, ref in enumerate(found):
+        if "/" not in ref:
+            table.fail("rests_on", f"has {ref!r} at place {place + 1}; write regime/number")
+    return found
+
+
+def _check_predecessor(licence: Licence, before: Licence | None) -> None:
+    if licence.version == 1:
+        return
+    name = f"version {licence.version - 1} of licence {licence.number}"
+    if before is None:
+        raise ConfigError(f"{licence.file}: {name} is missing; import it first or with this one")
+    if before.sha256 != licence.replaces:
+        raise ConfigError(
+            f"{licence.file}: replaces is not the SHA-256 of {name}, which is {before.sha256} "
+            f"({before.file}); mend replaces"
+        )
+    if None not in (licence.issued_ms, before.issued_ms) and (
+        (licence.issued_ms or 0) < (before.issued_ms or 0)
+    ):
+        raise ConfigError(
+            f"{licence.file}: it is issued before {name}, which it replaces ({before.file}); mend "
+            "one of the dates"
+        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -51,6 +51,14 @@ CODES = (
     "acknowledgement",
 )
 """Conditions that stand once in a licence and may be waived."""
+
+
+class Coded(Protocol):
+    """A part that makes a condition."""
+
+    @property
+    def code(self) -> str:
+        """What decisions show and waivers name."""
 
 
 @dataclass(frozen=True, slots=True)

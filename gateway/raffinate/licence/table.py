@@ -109,6 +109,14 @@ class Table:
             self.fail(name, f"is {_show(found)}; write text of at most {chars_max} characters")
         return found or ""
 
+    def scalar(self, name: str) -> str:
+        """A text, or a number as it is written, that must be there."""
+        found = self._need(name)
+        if type(found) is int or isinstance(found, Decimal):
+            self._number(name, found, -(10**NUMBER_DIGITS_MAX), 10**NUMBER_DIGITS_MAX)
+            return str(found)
+        return self._text(name, found, TEXT_CHARS_MAX)
+
     def name(self, name: str) -> str:
         """An identifier of a document, party, lot or reagent that must be there."""
         return self._name(name, self._need(name))
