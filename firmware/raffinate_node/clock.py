@@ -13,6 +13,8 @@ INFORMATIVE_MS = 2 * 3600 * 1000
 RELATIVE_MS = 24 * 3600 * 1000
 STEP_MS = 2000
 FLOOR_SAVE_MS = 60000
+# Soon after a start it is saved sooner: who cuts the power again and again stops no clock.
+FLOOR_SAVE_MS_MIN = 5000
 TIME_MS_MAX = 253402300799999
 
 
@@ -107,15 +109,23 @@ class Clock:
             self._floor_ms = ms
 
     def tick(self) -> None:
-        """Persist the floor when a minute has passed since it was last persisted."""
+        """Persist the floor each minute, and after 5, 10, 20 and 40 s of uptime."""
         up_ms = self.up_ms()
-        if self._save_floor is None or up_ms - self._saved_up_ms < FLOOR_SAVE_MS:
-            return
-        self._saved_up_ms = up_ms  # also when flash refuses: the next try is a minute later
+        if up_ms - self._saved_up_ms >= save_pace_ms(up_ms):
+            self.save_floor()
+
+    def save_floor(self) -> None:
+        """Persist the floor now; raise what save_floor raises."""
+        self._saved_up_ms = self.up_ms()  # also when flash refuses: the next try is later
         floor_ms = self.guard_ms()
-        if floor_ms is not None:
+        if floor_ms is not None and self._save_floor is not None:
             self._save_floor(floor_ms)
 
     def _report_step(self, kind: str, old_ms: int, new_ms: int) -> None:
         if self.on_step is not None:
             self.on_step(kind, old_ms, new_ms)
+
+
+def save_pace_ms(up_ms: int) -> int:
+    """How long after the last time what grows with the uptime is made durable again."""
+    return min(FLOOR_SAVE_MS, max(FLOOR_SAVE_MS_MIN, up_ms // 2))

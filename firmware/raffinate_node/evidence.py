@@ -86,6 +86,8 @@ class Evidence(Testimony):
             meter.state, reason = guard.judge(
                 permit, now_ms, meter.run_ms, meter.volume_ml, meter.run
             )
+            if meter.state > was_state:
+                self._must_save_time = True
             permitted = meter.state < guard.INHIBIT
             if events & STARTED and not permitted and was_state >= guard.INHIBIT:
                 self._deny(at, "STARTED-ANYWAY", "bypass" if levels[2] else reason)

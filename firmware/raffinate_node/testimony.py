@@ -6,6 +6,7 @@ from binascii import hexlify
 
 from raffinate_node import aio, guard, permits
 from raffinate_node.chain import drain
+from raffinate_node.clock import save_pace_ms
 from raffinate_node.outbox import statement_interval_s
 from raffinate_wire import dsse
 from raffinate_wire.errors import WireError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 POLL_MS = 250
 ANSWER_MS_MAX = 60000
 FIRST_SCAN_MS_MAX = 10000
-SAVE_MS = 60000
 EDGE_SAVE_MS = 5000
 DENIAL_MS = 60000
 HOLD_S = 60
@@ -46,7 +46,7 @@ class Testimony:
         self._receipts: "list[bytes]" = []
         self._permits: "dict[str, bytes]" = {}
         self._resume: "bytes | None" = None
-        self._answered = self._booted = self._reserve_used = False
+        self._answered = self._booted = self._reserve_used = self._must_save_time = False
         self._status_up_ms = -STATUS_MS_MIN
         self._note_verified = b""
         # frames since the last usage: first, last, hash of the last
@@ -385,10 +385,16 @@ class Testimony:
             one[7] = self._clock.up_ms() + DENIAL_MS
 
     def _save_due(self, up_ms: int) -> bool:
-        """Make the registers durable: soon after a start or stop, else each minute."""
+        """Make the registers durable: soon after a start or stop, else each minute.
+
+        The time too, once a permit's end or limit was seen: no power cut takes that back.
+        """
         chain = self._chain
-        since_ms = up_ms - chain.saved_up_ms
-        if self._meters and since_ms >= (EDGE_SAVE_MS if chain.is_dirty else SAVE_MS):
+        if self._must_save_time:
+            self._clock.save_floor()
+            self._must_save_time = False
+        pace_ms = EDGE_SAVE_MS if chain.is_dirty else save_pace_ms(up_ms)
+        if self._meters and up_ms - chain.saved_up_ms >= pace_ms:
             chain.save()
         return False
 

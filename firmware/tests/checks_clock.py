@@ -134,7 +134,7 @@ def check_the_floor_never_falls(_):
     assert clock.time_ms() < last
 
 
-def check_a_flash_that_refuses_the_floor_is_tried_a_minute_later(_):
+def check_a_flash_that_refuses_the_floor_is_tried_later(_):
     tries = []
 
     def fails(ms):
@@ -148,18 +148,24 @@ def check_a_flash_that_refuses_the_floor_is_tried_a_minute_later(_):
             clock.tick()
         except OSError:
             pass
-    assert tries == [NOON + 60000, NOON + 120000]
+    assert tries == [NOON + 1000 * second for second in (5, 10, 20, 40, 80, 140)]
 
 
-def check_the_floor_is_saved_each_minute(_):
+def check_the_floor_is_saved_each_minute_and_sooner_after_a_start(_):
+    saved = []
+    hal, clock = _clock(floor_ms=NOON, save=saved.append)
+    for _second in range(200):
+        hal.now_ms += 1000
+        clock.tick()
+    assert saved == [NOON + 1000 * second for second in (5, 10, 20, 40, 80, 140, 200)]
+
+
+def check_without_any_time_no_floor_is_saved(_):
     saved = []
     hal, clock = _clock(save=saved.append)
-    clock.tick()
     hal.now_ms = 60000
     clock.tick()
     assert saved == []
     clock.accept(NOON, hal.now_ms)
-    for _second in range(120):
-        hal.now_ms += 1000
-        clock.tick()
-    assert saved == [NOON + 60000, NOON + 120000]
+    clock.save_floor()
+    assert saved == [NOON]

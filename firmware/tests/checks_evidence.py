@@ -165,6 +165,30 @@ def check_the_permit_outlives_a_restart_offline(folder):
     assert bench.permissive == 1
 
 
+def check_an_end_that_was_seen_is_not_taken_back_by_a_power_cut(folder):
+    bench = started(folder)
+    allow(bench, not_after_ms=T0 + 30_000, grace_ms=0)
+    bench.scan()
+    assert bench.permissive == 1
+    while bench.permissive:
+        bench.scan()
+    bench.restart()
+    bench.scan()
+    assert bench.clock.state() == "U"
+    assert bench.permissive == 0
+
+
+def check_power_cuts_before_a_minute_is_over_stop_no_register(folder):
+    bench = started(folder)
+    bench.run = 1
+    bench.scans(12)
+    for cuts in range(1, 6):
+        bench.restart()
+        bench.scans(12)
+        # half of each time at least
+        assert bench.evidence._meters[0].run_ms >= cuts * 6000
+
+
 def check_running_equipment_is_never_stopped(folder):
     bench = started(folder, statement_s=60)
     allow(bench, not_after_ms=T0 + 20_000, grace_ms=10_000)

@@ -49,7 +49,7 @@ class Listener:
     """Subscribed to one node; frames by identity, statements and statuses in order of coming.
 
     With `answers` it gives the node what a gateway without history would: the time of `now_ms`,
-    and acks for frames as far as they came without a hole.
+    and acks for frames as far as they came without a hole. Both may be changed at any time.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class Listener:
         self.statements: list[bytes] = []
         self.statuses: list[Status] = []
         self.problems: list[str] = []
+        self.answers = answers
+        self.now_ms = now_ms
         self._site, self._node = site, node
-        self._answers = answers
-        self._now_ms = now_ms
         self._epoch = 1
         self._lock = threading.Lock()
         self._subscribed = threading.Event()
@@ -94,6 +94,15 @@ class Listener:
         """The frame that came last; raises IndexError before the first."""
         with self._lock:
             return self.frames[self.order[-1]]
+
+    def permit(self, equipment: str, envelope: bytes) -> None:
+        """Publish a permit as the gateway does, retained."""
+        topic = topics.permit_topic(self._site, self._node, equipment)
+        self._mqtt.publish(topic, envelope, qos=1, retain=True)
+
+    def new_epoch(self) -> None:
+        """From now on answer as another run of the gateway does: the node asks for the time."""
+        self._epoch += 1
 
     def wait_frames(self, count: int, timeout_s: float = 60.0) -> list[HeardFrame]:
         """The next `count` frames that come from now on, in order of coming."""
@@ -149,7 +158,7 @@ class Listener:
                 self.order.append(identity)
                 self.frames[identity] = HeardFrame(frame, data)
             boots = self._contiguous(frame.key16)
-        if self._answers:
+        if self.answers:
             self._publish("ack", format_ack(frame.key16, self._epoch, boots, [], []))
 
     def _contiguous(self, key16: str) -> list[tuple[int, int]]:
@@ -168,8 +177,8 @@ class Listener:
 
     def _on_status(self, status: Status) -> None:
         self.statuses.append(status)
-        if status.online and self._answers and status.nonce is not None:
-            answer = format_resume(status.keyid, status.boot, status.nonce, self._now_ms(), b"")
+        if status.online and self.answers and status.nonce is not None:
+            answer = format_resume(status.keyid, status.boot, status.nonce, self.now_ms(), b"")
             self._publish("resume", answer)
 
     def _publish(self, leaf: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ from raffinate_rig.listener import Listener
 from raffinate_rig.node_process import NodeProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from raffinate_rig.brokers import Broker
@@ -20,7 +20,7 @@ class NodeRig:
     """A node of `config` (a node.json, its broker's address filled in); `start` awaits `ready`.
 
     `bus` has its sensors, `node` its process, `listener` what it published. Everything else, such
-    as readings and faults, is the test's.
+    as readings and faults, is the test's. `now_ms` is the time that the listener tells.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class NodeRig:
         heap: str = "1M",
         heap_every: int = 0,
         answers: bool = True,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
         address = {"host": broker.host, "port": broker.port}
         config = {**config, "broker": {**config["broker"], **address}}
@@ -43,6 +44,8 @@ class NodeRig:
         flash.mkdir(parents=True, exist_ok=True)
         (flash / "node.json").write_text(json.dumps(config), encoding="ascii")
         self.listener = Listener(broker, config["site"], config["node"], answers=answers)
+        if now_ms is not None:
+            self.listener.now_ms = now_ms
         self.bus = Bus(config, speed=speed)
         self.node = NodeProcess(
             str(config["node"]),
