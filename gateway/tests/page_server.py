@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prometheus_client import CollectorRegistry, Gauge
 
+import page_licences
 from raffinate.model import Bucket, Equipment, Node, Plant, Point, Sample, Section, Stage
 from raffinate.web import create_app
 from raffinate.web.server import WebServer
@@ -45,7 +46,7 @@ CHECKPOINT = (
     "demo.example/raffinate/ndpr\n1204\nnwxRo3vi1gGMRPGyp9PmkFwbjneyDwTTOWxejRsH+mQ=\n\n"
     "\u2014 demo.example/raffinate/ndpr AAAAAAA=\n"
 )
-SCENARIOS = ("normal", "alarm", "stale", "empty")
+SCENARIOS = ("normal", "alarm", "stale", "empty", "licences")
 
 # pH, conductivity in S/m, aqueous and organic flow in L/h of each stage; the cascade's base case.
 _STAGES = {
@@ -158,6 +159,7 @@ class Fixture:
         Gauge("raffinate_test_points", "Points of the plant", registry=self.registry).set(
             len(self.plant.points)
         )
+        self.desk = page_licences.Desk(self.time_ms)
         self._clock = clock
         self._begun = clock()
         self._held: tuple[tuple[str, int], dict[str, Sample]] = (("", 0), {})
@@ -273,6 +275,10 @@ class Fixture:
         """Chains and permits; in `alarm` one grace, one start-inhibit, one pending key."""
         nodes = [self._node_evidence(node) for node in self.plant.nodes]
         equipment = [self._equipment_evidence(item) for item in self.plant.equipment.values()]
+        if self.scenario == "licences":
+            now_ms = self.time_ms()
+            shown = [page_licences.equipment(one, START_MS, now_ms) for one in equipment]
+            equipment = [self.desk.seen(one) for one in shown]
         return {
             "log": None
             if self.scenario == "empty"
@@ -289,6 +295,7 @@ class Fixture:
             "problems": ["licences/strip-2.toml line 4: `to` is not a date; write 2026-12-31"]
             if self.scenario == "alarm"
             else [],
+            "calendar": page_licences.calendar(START_MS) if self.scenario == "licences" else [],
         }
 
     def _anchor(self) -> AnchorState:
@@ -396,7 +403,7 @@ class Fixture:
             self.evidence,
             self.registry,
             time_ms=self.time_ms,
-            **options,
+            **{"desk": self.desk, **options},
         )
 
 

@@ -58,7 +58,7 @@ def api(fixture: Fixture, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield client
 
 
-@pytest.mark.parametrize("scenario", ["normal", "alarm", "stale", "empty"])
+@pytest.mark.parametrize("scenario", ["normal", "alarm", "stale", "empty", "licences"])
 def test_answers_have_the_shape_that_openapi_names(
     api: httpx.Client, fixture: Fixture, scenario: str
 ) -> None:
@@ -85,11 +85,16 @@ def test_openapi_lists_every_route_and_loads_nothing(api: httpx.Client) -> None:
         "/api/v1/stream",
         "/api/v1/health",
         "/api/v1/evidence",
+        "/api/v1/acknowledgements",
         "/api/v1/checkpoint",
         "/api/v1/checkpoint.svg",
         "/healthz",
         "/metrics",
     }
+    asked = document["paths"]["/api/v1/acknowledgements"]
+    assert list(asked) == ["post"]
+    body = asked["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["required"] == ["equipment", "state", "actor"]
     history = document["paths"]["/api/v1/history"]["get"]
     assert [(p["name"], p["required"]) for p in history["parameters"]] == [
         ("point", True),

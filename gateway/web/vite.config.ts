@@ -5,6 +5,9 @@ export default defineConfig({
   build: {
     outDir: "../raffinate/web/static",
     emptyOutDir: true,
+    rollupOptions: {
+      input: ["index.html", "licences/index.html", "calendar/index.html"],
+    },
     target: "es2022",
     // The content security policy allows files of this server only, so nothing may become data:.
     assetsInlineLimit: 0,

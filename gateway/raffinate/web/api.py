@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from raffinate.web.acknowledging import add_acknowledging
 from raffinate.web.checkpoint import add_checkpoint
 from raffinate.web.evidence_shape import EvidenceState
 from raffinate.web.health_shape import Health
+from raffinate.web.posting import Turnstile
 from raffinate.web.problem import problem
 from raffinate.web.query import BUCKETS_DEFAULT, BUCKETS_MAX, parse_history_query, take_parameters
 from raffinate.web.shapes import (
@@ -93,6 +95,8 @@ def make_router(of: Providers, stream: Stream) -> APIRouter:
         return Response(generate_latest(of.metrics_registry), media_type=CONTENT_TYPE_LATEST)
 
     add_checkpoint(router, of)
+    turnstile = Turnstile()
+    add_acknowledging(router, of, turnstile)
     return router
 
 

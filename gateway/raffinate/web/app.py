@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from raffinate.errors import RaffinateError
+from raffinate.evidence.handover import RefusedError, UnansweredError
 from raffinate.web.api import make_router
 from raffinate.web.guard import HOSTS_LOCAL, Guard
 from raffinate.web.page import STATIC_DIR, Page
-from raffinate.web.problem import BadRequestError, problem
+from raffinate.web.problem import BadRequestError, RefusedRequestError, problem
 from raffinate.web.providers import Providers
 from raffinate.web.stream import Stream, StreamLimits
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from raffinate.model import Plant
-    from raffinate.web.providers import History, Hub
+    from raffinate.web.providers import Desk, History, Hub
 
 
 def create_app(
@@ -42,14 +43,16 @@ def create_app(
     time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     hosts: Sequence[str] = HOSTS_LOCAL,
     static_dir: Path = STATIC_DIR,
+    desk: Desk | None = None,
     limits: StreamLimits | None = None,
 ) -> FastAPI:
     """The API and the page; `health` and `evidence` return `Health` and `EvidenceState`.
 
-    All providers are called from worker threads. `app.state.stream.close()` ends the event
+    `desk` takes what people enter; without one nothing is taken. All providers are called from
+    worker threads. `app.state.stream.close()` ends the event
     streams; `WebServer` does so when it stops.
     """
-    providers = Providers(plant, hub, series, health, evidence, metrics_registry, time_ms)
+    providers = Providers(plant, hub, series, health, evidence, metrics_registry, time_ms, desk)
     stream = Stream(providers, limits or StreamLimits())
 
     @asynccontextmanager
@@ -67,7 +70,7 @@ def create_app(
         title="Raffinate",
         version=version("raffinate"),
         description="Live and past values of a separation plant, its health and its evidence. "
-        "Values are in SenML units; nothing here changes anything.",
+        "Values are in SenML units; what is posted is stated in the log and changes no value.",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -75,6 +78,9 @@ def create_app(
         exception_handlers={
             HTTPException: _on_http_error,
             BadRequestError: _on_bad_request,
+            RefusedRequestError: _on_refused_request,
+            RefusedError: _on_gateway_refusal,
+            UnansweredError: _on_no_answer,
             RaffinateError: _on_raffinate_error,
         },
     )
@@ -92,7 +98,20 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_bad_request(_request: Request, error: Exception) -> Response:
-    return problem(400, str(error))
+    field = getattr(error, "field", "")
+    return problem(400, str(error), [(field, str(error))] if field else ())
+
+
+async def _on_refused_request(_request: Request, error: Exception) -> Response:
+    return problem(getattr(error, "status", 400), str(error))
+
+
+async def _on_gateway_refusal(_request: Request, error: Exception) -> Response:
+    return problem(409, str(error))
+
+
+async def _on_no_answer(_request: Request, error: Exception) -> Response:
+    return problem(504, str(error))
 
 
 async def _on_raffinate_error(_request: Request, error: Exception) -> Response:

@@ -6,12 +6,12 @@ Times are UTC milliseconds; registers are absolute and only grow. The page shows
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 # pydantic, which describes these in OpenAPI, needs typing_extensions before Python 3.12.
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
-from raffinate.web.licence_shape import (
+from raffinate.web.licence_shape import (  # noqa: TC001 - pydantic reads the annotations
     AcknowledgementShown,
     BypassShown,
     CalendarEntry,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 
+from raffinate.web.posting import POST_PATHS, post_refusal
 from raffinate.web.problem import problem
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ HEADERS = {
 class Guard:
     """ASGI middleware: refuses other hosts (421) and other methods (405), adds `HEADERS`.
 
-    A defect below it is logged and answered with 500.
+    POST is let through to `POST_PATHS` alone, and only as this server's own page sends it. A defect
+    below is logged and answered with 500.
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str] = HOSTS_LOCAL) -> None:
@@ -82,9 +84,13 @@ class Guard:
         if host not in self._hosts:
             names = ", ".join(sorted(self._hosts))
             return problem(421, f"this server answers only to the host names {names}")
-        if scope["method"] != "GET":
-            refusal = problem(405, f"{scope['method']} is not served here: this API only reads")
-            refusal.headers["Allow"] = "GET"
+        posted = scope["path"] in POST_PATHS
+        if scope["method"] == "POST" and posted:
+            return post_refusal(scope)
+        if scope["method"] != "GET" or posted:
+            allowed = "POST" if posted else "GET"
+            refusal = problem(405, f"{scope['method']} is not served here, {allowed} is")
+            refusal.headers["Allow"] = allowed
             return refusal
         return None
 

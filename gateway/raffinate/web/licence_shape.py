@@ -73,13 +73,17 @@ class DutyShown(TypedDict):
 
 
 class AcknowledgementShown(TypedDict):
-    """Someone took note, as a signed statement; `who` is a pseudonym, `index` its log entry."""
+    """Someone took note, as a signed statement; `who` is a pseudonym, `index` its log entry.
+
+    `sha256` of the paper, `licence` that of the licence it was under.
+    """
 
     state: Literal["grace", "orderly-stop", "conditions", "bypass"]
     who: str
     time_ms: int
     index: int | None
     sha256: str
+    licence: str | None
 
 
 class LicenceShown(TypedDict):

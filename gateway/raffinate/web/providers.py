@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from raffinate.errors import RaffinateError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -31,6 +33,16 @@ class History(Protocol):
         """Buckets of width ceil((to - from)/buckets) ms over [from, to), the first at from."""
 
 
+class Desk(Protocol):
+    """Where what people enter goes: each call waits until the log has it. Raises RaffinateError.
+
+    `actor`: a pseudonym that nobody has checked.
+    """
+
+    def acknowledge(self, equipment: str, state: str, actor: str) -> Mapping[str, Any]:
+        """`index` and `sha256` of an acknowledgement, see `AcknowledgedJson`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Providers:
     """All that the API shows; every callable may be called from any thread."""
@@ -42,3 +54,10 @@ class Providers:
     evidence: Callable[[], Mapping[str, Any]]
     metrics_registry: CollectorRegistry
     time_ms: Callable[[], int]
+    desk: Desk | None = None
+
+    def open_desk(self) -> Desk:
+        """The desk. Raises RaffinateError where this server has none."""
+        if self.desk is None:
+            raise RaffinateError("this server only shows; entries are taken by the gateway itself")
+        return self.desk

@@ -109,6 +109,13 @@ HistoryJson.__doc__ = (
 )
 
 
+class AcknowledgedJson(TypedDict):
+    """An acknowledgement in the log: its entry, and the digest of the document it is."""
+
+    index: int
+    sha256: str
+
+
 def plant_json(plant: Plant) -> PlantJson:
     """The tree of sections, stages and points, the nodes and the equipment."""
     return {

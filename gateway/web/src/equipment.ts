@@ -71,12 +71,12 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
   return h("li", {}, ...lines);
 }
 
-function runIcon(run: boolean | null): IconName {
+export function runIcon(run: boolean | null): IconName {
   if (run === null) return "absent";
   return run ? "runs" : "stopped";
 }
 
-function remark(state: Remark): HTMLElement {
+export function remark(state: Remark): HTMLElement {
   const text = h("span", {}, state.text);
   return h("span", { class: "remark", "data-level": state.level }, icon(state.icon), text);
 }
@@ -96,7 +96,7 @@ function documents(item: EquipmentEvidence): string {
   return parts.join(", ");
 }
 
-function denial(last: NonNullable<EquipmentEvidence["last_denial"]>): string {
+export function denial(last: NonNullable<EquipmentEvidence["last_denial"]>): string {
   const what = last.kind === "REFUSED" ? "Start refused" : "Started without permission";
   const when = last.time_ms === null ? "at an unknown time" : `at ${formatTime(last.time_ms)}`;
   const times = last.count > 1 ? `, ${last.count} times in all` : "";

@@ -3,6 +3,7 @@
 import { h, refill, setText } from "./dom";
 import { icon } from "./icons";
 import { SCANS_UNTIL_STALE } from "./judge";
+import { navigation, type PageId } from "./nav";
 import { SILENCE_MS_MAX, type Store } from "./store";
 import { themeButton } from "./theme";
 import { formatTime } from "./when";
@@ -21,6 +22,7 @@ export class Header {
 
   constructor(
     private readonly store: Store,
+    page: PageId,
     themeChanged: () => void,
   ) {
     const { name, site, note } = store.plant;
@@ -28,6 +30,7 @@ export class Header {
     this.element.append(
       h("div", { class: "site" }, title, h("span", { class: "muted" }, site)),
       h("span", { class: "site-note" }, note),
+      navigation(page),
       h("div", { class: "pulse" }, this.link, this.age),
       this.time,
       themeButton(themeChanged),

@@ -29,13 +29,22 @@ export interface PlantNode {
   statement_s: number;
 }
 
+export interface PlantEquipment {
+  id: string;
+  name: string;
+  maker: string;
+  model: string;
+  serial: string;
+  stages: string[];
+}
+
 export interface Plant {
   site: string;
   name: string;
   note: string;
   sections: Section[];
   nodes: PlantNode[];
-  equipment: { id: string; name: string; stages: string[] }[];
+  equipment: PlantEquipment[];
 }
 
 export interface SampleJson {
@@ -111,16 +120,89 @@ export interface EquipmentEvidence {
   run: boolean | null;
   state: string;
   reason: string;
-  licence: { number: string; issuer: string; from_ms: number; to_ms: number } | null;
+  licence: LicenceShown | null;
   permit: {
     serial: number;
     not_before_ms: number;
     not_after_ms: number;
     grace_ms: number;
     run_ms_limit: number | null;
+    volume_ml_limit?: number | null;
+    run_ms_left?: number | null;
+    volume_ml_left?: number | null;
+    withdrawn?: boolean;
   } | null;
   registers: { run_ms: number; starts: number; volume_ml: number } | null;
   last_denial: { kind: string; reason: string; time_ms: number | null; count: number } | null;
+  bypass?: { since_ms: number; index: number | null } | null;
+  to_acknowledge?: string[];
+  acknowledgements?: AcknowledgementShown[];
+}
+
+/** One condition of a decision; `inputs` are pairs of name and value. */
+export interface ConditionShown {
+  code: string;
+  result: string;
+  class: string;
+  text: string;
+  inputs: string[][];
+  rule: string | null;
+  evidence: string | null;
+  waived: string | null;
+  withholds: boolean;
+}
+
+export interface DecisionShown {
+  result: string;
+  at_ms: number;
+  conditions: ConditionShown[];
+  recorded: string[];
+}
+
+export interface QuotaShown {
+  quantity: string;
+  reagent: string | null;
+  unit: string;
+  limit: number;
+  used_low: number | null;
+  used_high: number | null;
+  period: string;
+  period_start_ms: number;
+  period_end_ms: number;
+  binds: string;
+}
+
+export interface LicenceShown {
+  number: string;
+  version: number;
+  sha256: string;
+  issuer: string;
+  kind: string;
+  from_ms: number;
+  to_ms: number;
+  in_force: boolean;
+  revoked_ms: number | null;
+  rests_on: string[];
+  decision: DecisionShown | null;
+  quotas: QuotaShown[];
+  next_duty: { what: string; to: string; due_ms: number | null } | null;
+}
+
+export interface AcknowledgementShown {
+  state: string;
+  who: string;
+  time_ms: number;
+  index: number | null;
+  sha256: string;
+  licence: string | null;
+}
+
+export interface CalendarEntry {
+  at_ms: number;
+  what: string;
+  equipment: string | null;
+  licence: string | null;
+  text: string;
 }
 
 export interface AnchorState {
@@ -139,4 +221,5 @@ export interface Evidence {
   nodes: NodeEvidence[];
   equipment: EquipmentEvidence[];
   problems: string[];
+  calendar?: CalendarEntry[];
 }

@@ -52,6 +52,15 @@ const REASONS: Record<string, string> = {
   bypass: "the start permissive was bypassed",
 };
 
+const STATES: Record<string, string> = {
+  compliant: "Starts are permitted.",
+  grace: "Starts are still permitted. After grace new starts are refused; what runs goes on.",
+  "start-inhibit": "New starts are refused. What runs goes on.",
+  "orderly-stop-requested":
+    "Operators are asked to stop the machine in order, when that is safe. Nothing stops it by itself; new starts are refused.",
+  bypass: "The keyed bypass is on: starts are permitted past the permit, and each is in the log.",
+};
+
 export const reasonWords = (code: string): string => REASONS[code] ?? code;
 export const brokerWords = (state: string): string => BROKER[state] ?? state;
 export const ingestWords = (state: string): string => INGEST[state] ?? state;
@@ -80,9 +89,16 @@ export function permission(item: EquipmentEvidence, nowMs: number): Remark {
       return { level: "alarm", icon: "barred", text: `Start refused${since(graceMs)}` };
     case "orderly-stop-requested":
       return { level: "alarm", icon: "barred", text: `Orderly stop requested${since(graceMs)}` };
+    case "bypass":
+      return { level: "alarm", icon: "key", text: "Bypass on: starts past the permit" };
     default:
       return { level: "warning", icon: "absent", text: "Permission not known" };
   }
+}
+
+/** What a state means for whoever stands beside the machine. Nothing here stops anything. */
+export function stateWords(state: string): string {
+  return STATES[state] ?? "The gateway has no word of what the node permits now.";
 }
 
 export function runWords(run: boolean | null): string {

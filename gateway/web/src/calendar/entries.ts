@@ -1,0 +1,76 @@
+// What ends, begins or falls due, in order, with the time left. Pure.
+
+import type { CalendarEntry } from "../types";
+import { formatSpan } from "../units";
+
+export type Standing = "past" | "soon" | "later";
+
+export interface Row {
+  entry: CalendarEntry;
+  standing: Standing;
+  left: string;
+}
+
+export interface Group {
+  standing: Standing;
+  name: string;
+  rows: Row[];
+}
+
+export const SOON_DAYS = 30;
+
+const MS_PER_DAY = 86_400_000;
+
+const WHAT: Record<string, string> = {
+  "licence-ends": "Licence ends",
+  "licence-begins": "Licence begins",
+  "permit-ends": "Permit ends",
+  review: "Rule to be reviewed",
+  duty: "Duty due",
+  "quota-period": "Quota period ends",
+};
+
+const GROUPS: [Standing, string][] = [
+  ["past", "Past"],
+  ["soon", `Within ${SOON_DAYS} days`],
+  ["later", "Later"],
+];
+
+export const whatWords = (what: string): string => WHAT[what] ?? what;
+
+/**
+ * Soonest first, in groups that are not empty. With `equipment`, its own entries and those that
+ * are no single machine's.
+ */
+export function groups(
+  entries: readonly CalendarEntry[],
+  equipment: string | null,
+  nowMs: number,
+): Group[] {
+  const rows = entries
+    .filter(
+      (entry) => equipment === null || entry.equipment === null || entry.equipment === equipment,
+    )
+    .sort((a, b) => a.at_ms - b.at_ms)
+    .map((entry) => ({ entry, standing: standing(entry, nowMs), left: left(entry, nowMs) }));
+  return GROUPS.map(([kind, name]) => ({
+    standing: kind,
+    name,
+    rows: rows.filter((row) => row.standing === kind),
+  })).filter((group) => group.rows.length > 0);
+}
+
+function standing(entry: CalendarEntry, nowMs: number): Standing {
+  if (entry.at_ms <= nowMs) return "past";
+  return entry.at_ms - nowMs <= SOON_DAYS * MS_PER_DAY ? "soon" : "later";
+}
+
+/** "in 12 days"; the last two days and what is past to the hour, the last hour to the second. */
+function left(entry: CalendarEntry, nowMs: number): string {
+  const ms = entry.at_ms - nowMs;
+  const words = (span: number): string => {
+    const days = Math.floor(span / MS_PER_DAY);
+    return days >= 2 ? `${days} days` : formatSpan(span);
+  };
+  return ms > 0 ? `in ${words(ms)}` : `${words(-ms)} ago`;
+}

@@ -1,0 +1,55 @@
+// One machine at a glance: state with its countdown, licence, what is left. A link to its details.
+
+import { h, refill, setAttribute, setText } from "../dom";
+import { remark, runIcon } from "../equipment";
+import { icon } from "../icons";
+import type { EquipmentEvidence, PlantEquipment } from "../types";
+import { permission, runWords, type Level } from "../words";
+import { resultWords } from "./words";
+
+export class Card {
+  readonly element: HTMLLIElement;
+  private readonly link: HTMLAnchorElement;
+  private readonly state = h("span", { class: "card-state" });
+  private readonly run = h("span", { class: "run" });
+  private readonly verdict = h("span", { class: "card-verdict" });
+  private readonly due = h("span", { class: "card-due" });
+
+  constructor(item: PlantEquipment) {
+    this.link = h(
+      "a",
+      { class: "card", href: `#${item.id}` },
+      h("span", { class: "card-name" }, h("strong", {}, item.name), this.run),
+      this.state,
+      h("span", { class: "card-more" }, this.verdict, this.due),
+    );
+    this.element = h("li", {}, this.link);
+  }
+
+  update(item: EquipmentEvidence | undefined, chosen: boolean, nowMs: number): void {
+    if (chosen) setAttribute(this.link, "aria-current", "true");
+    else this.link.removeAttribute("aria-current");
+    const state = item === undefined ? null : permission(item, nowMs);
+    refill(this.state, JSON.stringify(state), () =>
+      state === null ? ["No word yet"] : [remark(state)],
+    );
+    const run = item?.run ?? null;
+    refill(this.run, String(run), () => [icon(runIcon(run)), runWords(run)]);
+    const result = item?.licence?.decision?.result;
+    setText(this.verdict, result === undefined ? "" : `Verdict ${resultWords(result).text}`);
+    this.verdict.dataset["result"] = result ?? "";
+    const due = item?.to_acknowledge ?? [];
+    setText(this.due, due.length > 0 ? "to be acknowledged" : "");
+  }
+}
+
+const LEVELS: Level[] = ["alarm", "warning", "normal"];
+
+/** The machine that needs attention most; the first of those alike. */
+export function mostUrgent(items: readonly EquipmentEvidence[], nowMs: number): string | null {
+  const ranked = items.map((item) => ({
+    id: item.id,
+    rank: LEVELS.indexOf(permission(item, nowMs).level),
+  }));
+  return ranked.sort((a, b) => a.rank - b.rank)[0]?.id ?? null;
+}
