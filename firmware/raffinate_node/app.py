@@ -47,6 +47,7 @@ class App:
         self._frame_bytes = frame_bytes(config)
         self.sampler: "Any" = None
         self._link: "Any" = None
+        self._frames: "Any" = None
         self._lines = _equipment_lines(hal, config)
         self._inputs: "dict[str, list[int | None]]" = {}
         self._pulses: "dict[str, int | None]" = {}
@@ -64,14 +65,14 @@ class App:
         uplink = Uplink(hal, names, None, self.outbox, self.clock, self.evidence, self.boot)
         self._link = uplink.link
         keyid = self.evidence.keyid
-        frames = FrameWriter(config, keyid[:16], self.boot, self._frame_bytes, self.on_frame)
+        self._frames = FrameWriter(config, keyid[:16], self.boot, self._frame_bytes, self.on_frame)
         self.sampler = Sampler(
             self.clock,
             self.instruments.stages,
             config.scan_ms,
             self.instruments.begin_scan,
             self.on_start,
-            frames.on_scan,
+            self.on_scan,
             hal.console,
         )
         supervisor = Supervisor(hal)
@@ -101,6 +102,13 @@ class App:
             if not self._evidence_failed:
                 self._evidence_failed = True
                 self.hal.console(f"raffinate error meter and guard: {error!r}")
+
+    def on_scan(self, stages: "Any", bt_ms: "int | None", clock: str, up_ms: int) -> None:
+        """A scan is over: its values go into a frame; a bus that fell silent is noted."""
+        self._frames.on_scan(stages, bt_ms, clock, up_ms)
+        buses = self.instruments.on_bus
+        for name in buses:
+            self.evidence.outages.scan(name, buses[name], up_ms)
 
     def on_frame(self, boot: int, seq: int, data: memoryview, digest: bytes) -> None:
         """A frame is complete: it is owed to the gateway, and covered by the next statement."""

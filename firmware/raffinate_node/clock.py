@@ -37,6 +37,7 @@ class Clock:
         self._up_ms = 0
         self._offset_ms: int | None = None
         self._accepted_up_ms = 0
+        self.known_up_ms = 0  # when the time was accepted for the first time
         self._floor_ms = floor_ms
         self._floor_up_ms = 0
         self._save_floor = save_floor
@@ -79,6 +80,8 @@ class Clock:
         if believed_ms is not None and new_ms < believed_ms - STEP_MS:
             self._report_step("back-refused", believed_ms, new_ms)
             return False
+        if own_ms is None:
+            self.known_up_ms = up_ms
         self._offset_ms = new_ms - up_ms
         self._accepted_up_ms = up_ms
         self.raise_floor(new_ms)

@@ -31,7 +31,9 @@ class Evidence(Testimony):
             hal, config, store, clock, outbox, Chain(config, store, clock, outbox, boot)
         )
         self.keyid = ""
-        self._contacts = [hal.digital_out(one.permissive_pin) for one in config.equipment]
+        self._contacts = [
+            hal.digital_out(one.permissive_pin, one.latching) for one in config.equipment
+        ]
         outbox.on_overflow = self._on_overflow
         clock.on_step = self._on_step
 
@@ -49,6 +51,9 @@ class Evidence(Testimony):
         }
         for one in self._config.equipment:
             self._meters.append(Meter(one.id, one.volume, rates.get(one.volume or "", 0)))
+            if one.latching:
+                # Stated once a boot: without power this contact stays as it was.
+                self._note("latching " + one.id)
             permit = permits.load(self._store, one.id)
             chain.permits.append(permit)
             if permit is not None:
@@ -95,6 +100,10 @@ class Evidence(Testimony):
                 self._deny(at, "REFUSED", reason)
             if levels[2]:
                 self._note("bypass " + meter.id)
+            if levels[2] is not None and levels[2] != meter.bypass:
+                meter.bypass = levels[2]
+                self._note(f"bypass {'on' if levels[2] else 'off'} {meter.id}")
+                self._usage_soon()
             if levels[0] is None:
                 self._note("run unread " + meter.id)
                 # The lines may have lost their power, and the contact with it.

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Instruments:
-    """All sensors of a node: `stages` in the order of node.json, `flows` by point id."""
+    """All sensors of a node: `stages` in the order of node.json, `flows` by point id.
+
+    `on_bus` has the points whose sensors share a bus, by `i2c 0`, `spi 0` and so on.
+    """
 
     def __init__(self, config: "Config", hal: "Any", up_ms: "Callable[[], int]") -> None:
         self._hal = hal
@@ -28,6 +31,7 @@ class Instruments:
             for bus in config.i2c
         }
         self.flows: "dict[str, PulseFlow]" = {}
+        self.on_bus: "dict[str, list[Point]]" = {}
         self.stages = [self._stage(stage.id, stage.points) for stage in config.stages]
 
     def begin_scan(self) -> None:
@@ -44,6 +48,12 @@ class Instruments:
             temp = _temperature(config.options.get("temp"), points)
             if temp is not None:
                 point.temp = temp
+            if "bus" in config.options:
+                kind = "spi" if config.driver == "max31865" else "i2c"
+                name = f"{kind} {config.options['bus']}"
+                if name not in self.on_bus:
+                    self.on_bus[name] = []
+                self.on_bus[name].append(point)
             if config.driver == "pulse":
                 self.flows[f"{stage_id}/{config.name}"] = point.driver
         return Stage(stage_id, points)

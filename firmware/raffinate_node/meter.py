@@ -21,8 +21,9 @@ class Meter:
     """`run_ms`, `starts`, `volume_ml`, and `base`: the three as the last usage stated them.
 
     `run` is the contact as last read, `found` that it ran when this key first saw it, until that
-    is stated; `requests` counts start requests since the last usage. `state` (the guard's) and
-    `level` (of the permissive, None: to be driven) are kept here for the guard.
+    is stated; `requests` counts start requests since the last usage. `state` (the guard's),
+    `level` (of the permissive, None: to be driven) and `bypass` (the key switch as last read) are
+    kept here for the guard.
     """
 
     def __init__(self, name: str, volume: "str | None", pulses_per_l: float) -> None:
@@ -33,6 +34,7 @@ class Meter:
         self.run = self.found = False
         self.is_new = True
         self.state = 2
+        self.bypass = 0
         self.level: "int | None" = None
         # Thousandths of a pulse a litre: pulses * 10^6 / k are millilitres.
         self._k = round(pulses_per_l * 1000)

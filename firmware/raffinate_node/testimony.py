@@ -7,6 +7,7 @@ from binascii import hexlify
 from raffinate_node import aio, guard, permits
 from raffinate_node.chain import drain
 from raffinate_node.clock import save_pace_ms
+from raffinate_node.outages import Outages
 from raffinate_node.outbox import statement_interval_s
 from raffinate_wire import dsse
 from raffinate_wire.errors import WireError
@@ -23,6 +24,7 @@ ANSWER_MS_MAX = 60000
 FIRST_SCAN_MS_MAX = 10000
 EDGE_SAVE_MS = 5000
 DENIAL_MS = 60000
+BYPASS_MS = 10000
 HOLD_S = 60
 STATUS_MS_MIN = 10000
 NOTES_MAX = 6
@@ -36,6 +38,7 @@ class Testimony:
         self, hal: "Any", config: "Any", store: "Any", clock: "Any", outbox: "Any", chain: "Chain"
     ) -> None:
         self.status_wanted = False
+        self.outages = Outages(hal.console)
         self._hal = hal
         self._config = config
         self._store = store
@@ -63,6 +66,8 @@ class Testimony:
         self._gap_from: "tuple[int, list[Any]] | None" = None
         self._gap_to: "list[Any]" = []
         self._notes: "dict[str, int]" = {}
+        # something was signed in this boot without the time
+        self._untimed = False
 
     async def work(self) -> bool:
         """Do the next thing that is due; False when nothing is."""
@@ -112,6 +117,11 @@ class Testimony:
         """Something unusual, for the `why` of the next usage."""
         if text in self._notes or len(self._notes) < NOTES_MAX:
             self._notes[text] = self._notes.get(text, 0) + 1
+
+    def _usage_soon(self) -> None:
+        """The next usage ends here, unless the last one ended just now or flash fills."""
+        if self._outbox.statement_fill() * 2 < 1:
+            self._due_up_ms = min(self._due_up_ms, self._from_up_ms + BYPASS_MS)
 
     # What comes from the gateway
 
@@ -211,7 +221,9 @@ class Testimony:
     # What is signed
 
     async def _sign(self, kind: str, body: "dict[str, Any]") -> bool:
+        timed = self._clock.time_ms() is not None
         if await self._chain.sign(kind, body):
+            self._untimed = self._untimed or not timed
             return True
         self.hold(f"{kind} is not stored")
         return False
@@ -328,9 +340,21 @@ class Testimony:
             gap[4] = True
 
     async def _sign_event(self, up_ms: int) -> bool:
-        """Sign the restart's gap, a clock step or a denial, where one is due."""
+        """Sign the restart's gap, one of clock or sensors, or a denial, where one is due."""
         if self._gap_from is not None:
             await self._sign_restart_gap(self._gap_from)
+            return True
+        if self._untimed and self._clock.time_ms() is not None:
+            known_up_ms = self._clock.known_up_ms
+            if await self._sign_gap("clock", self._first_up_ms or 0, known_up_ms, "time unknown"):
+                self._untimed = False
+            return True
+        outage = self.outages.due(up_ms)
+        if outage is not None:
+            name, from_up_ms, to_up_ms, count = outage
+            cause = f"{name} silent" if count == 1 else f"{name} silent x{count}"
+            if await self._sign_gap("sensors", from_up_ms, to_up_ms, cause):
+                self.outages.told(name, to_up_ms, count, up_ms)
             return True
         if self._steps:
             kind, old_ms, new_ms = self._steps[0]
@@ -344,6 +368,20 @@ class Testimony:
                 return True
         self._denials = [one for one in self._denials if one[4] or up_ms < one[7]]
         return False
+
+    async def _sign_gap(self, what: str, from_up_ms: int, to_up_ms: int, cause: str) -> bool:
+        """A gap within this boot, in uptime, and in time where that is known."""
+        time_ms = self._clock.time_ms()
+        zero_ms = time_ms and time_ms - self._clock.up_ms()
+        body = {
+            "what": what,
+            "fromMs": zero_ms and zero_ms + from_up_ms,
+            "toMs": zero_ms and zero_ms + to_up_ms,
+            "fromUpMs": from_up_ms,
+            "toUpMs": to_up_ms,
+            "cause": cause,
+        }
+        return await self._sign("gap", body)
 
     async def _sign_restart_gap(self, since: "tuple[int, list[Any]]") -> None:
         """From the end of the last interval to the first scan of this boot nothing was metered."""

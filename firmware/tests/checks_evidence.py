@@ -283,7 +283,71 @@ def check_the_key_switch_permits_and_is_stated(folder):
     bench.bypass = 0
     bench.scans(9)
     assert bench.permissive == 0
-    assert bench.statements("usage")[0].body["why"] == "bypass bat-ext x2"
+    why = bench.statements("usage")[0].body["why"]
+    assert why == "bypass bat-ext x2; bypass off bat-ext; bypass on bat-ext"
+
+
+def check_the_key_switch_is_stated_when_it_turns(folder):
+    bench = started(folder, statement_s=600)
+    bench.scans(30)
+    for level in (1, 0):
+        bench.bypass = level
+        bench.scan()
+        turned = bench.statements("heartbeat")[-1].body
+        assert turned["interval"]["toMs"] == bench.time_ms
+        assert f"bypass {'on' if level else 'off'} bat-ext" in turned["why"]
+        bench.scans(12)
+    # one that chatters is counted
+    before = len(bench.statements())
+    for at in range(20):
+        bench.bypass = at % 2
+        bench.scan()
+    assert len(bench.statements()) - before <= 3
+    bench.bypass = 0
+    bench.scans(12)
+    told = " ".join([one.body["why"] or "" for one in bench.statements("heartbeat")[-3:]])
+    assert "bypass on bat-ext x5" in told
+
+
+def check_a_latching_contact_is_stated_once_a_boot(folder):
+    bench = Bench(folder)
+    bench.config.equipment[0].latching = True
+    for _ in range(2):
+        bench.restart()
+        bench.answer()
+        bench.scans(25)
+    why = [one.body["why"] for one in bench.statements("heartbeat")]
+    assert why == ["latching bat-ext", None, "latching bat-ext", None]
+    assert bench.hal.contacts[103].latching  # the hal leaves it as it is until the first scan
+
+
+def check_a_start_while_the_node_was_off_is_a_start_and_a_denial(folder):
+    bench = started(folder)
+    bench.scans(6)
+    bench.restart()
+    bench.run = 1
+    bench.answer()
+    bench.scans(2)
+    assert bench.evidence._meters[0].starts == 1
+    denial = bench.statements("denial")[0].body
+    assert (denial["kind"], denial["reason"]) == ("STARTED-ANYWAY", "no-permit")
+    bench.restart()  # it ran before: no start
+    bench.answer()
+    bench.scans(2)
+    assert bench.evidence._meters[0].starts == 1
+    assert len(bench.statements("denial")) == 1
+
+
+def check_a_start_while_the_node_was_off_under_a_permit_is_no_denial(folder):
+    bench = started(folder)
+    allow(bench)
+    bench.scans(6)
+    bench.restart()
+    bench.run = 1
+    bench.answer()
+    bench.scans(2)
+    assert bench.evidence._meters[0].starts == 1
+    assert bench.statements("denial") == []
 
 
 def check_a_contact_that_lost_its_power_is_driven_again(folder):

@@ -55,7 +55,8 @@ class CutStore(Store):
 
 
 class Contact:
-    def __init__(self):
+    def __init__(self, latching):
+        self.latching = latching
         self.level = 0
         self.is_broken = False
         self.sets = 0
@@ -103,8 +104,8 @@ class Hal:
     def console(self, text):
         self.lines.append(text)
 
-    def digital_out(self, pin):
-        return self.contacts.setdefault(pin, Contact())
+    def digital_out(self, pin, latching):
+        return self.contacts.setdefault(pin, Contact(latching))
 
 
 def make_config(equipment=("bat-ext",), statement_s=10, outbox=OUTBOX):

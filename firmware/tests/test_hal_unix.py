@@ -174,7 +174,7 @@ def test_lines_counters_and_errors(tmp_path, node):
         bus.set_input(100, 1)
         code = """
 print(hal.digital_in(100).value(), hal.digital_in(101).value())
-hal.digital_out(103).set(1)
+hal.digital_out(103, False).set(1)
 print(hal.counter(20).value() >= 0)
 print(hal.spi(0, 10).transfer(bytes(9))[1:])
 for call in (lambda: hal.i2c(0).writeto(8, b"x"), lambda: hal.digital_in(9).value()):

@@ -10,6 +10,7 @@ import itertools
 import pytest
 
 from permit_rig import (
+    BYPASS,
     EQUIPMENT,
     FLOW,
     HOUR_MS,
@@ -231,3 +232,46 @@ def test_no_permit_of_the_old_key_holds_on_a_wiped_board(rig):
     assert rig.denial("REFUSED", "no-permit").keyid == rig.keyid
     assert rig.permissive == 0
     rig.allow(1)  # a new key's serials are its own
+
+
+def test_a_start_while_the_board_was_off_is_found_and_denied(rig):
+    rig.start()
+    rig.wait(lambda: rig.statements("heartbeat"), "a heartbeat")
+    rig.node.kill()
+    rig.bus.set_input(RUN, 1)
+    rig.start()
+    found = rig.denial("STARTED-ANYWAY", "no-permit")
+    assert found.boot == 2
+    usage = rig.wait_statement("usage", lambda body: body["equipment"][0]["starts"] == 1)
+    assert usage.boot == 2
+
+
+def test_the_key_switch_permits_each_turn_is_signed_and_its_start_denied(rig):
+    rig.start()
+    rig.bus.set_input(BYPASS, 1)
+    rig.wait(lambda: rig.permissive, "the permissive")
+    rig.wait_statement("heartbeat", lambda body: f"bypass on {EQUIPMENT}" in (body["why"] or ""))
+    rig.bus.set_input(RUN, 1)
+    assert rig.denial("STARTED-ANYWAY", "bypass").body["permit"] is None
+    rig.bus.set_input(BYPASS, 0)
+    rig.wait(lambda: not rig.permissive, "the switch turned back")
+    off = rig.wait_statement("usage", lambda body: f"bypass off {EQUIPMENT}" in (body["why"] or ""))
+    assert off.body["equipment"][0]["run"] is True
+
+
+def test_a_latching_contact_stays_without_power_and_says_so(one_broker, node_firmware, tmp_path):
+    content = config(f"site{next(_sites)}", latching=True)
+    with PermitRig(content, one_broker, node_firmware, tmp_path) as rig:
+        rig.start()
+        rig.allow(not_after_ms=rig.time() + 30_000, grace_ms=0)
+        told = rig.wait_statement("heartbeat", lambda body: body["why"] is not None)
+        assert told.body["why"] == f"latching {EQUIPMENT}"
+        rig.node.kill()
+        rig.wait(lambda: not rig.bus.powered, "no power")
+        assert rig.permissive == 1
+        # the gateway's time at the start says that the permit has ended meanwhile
+        rig.time.shift_ms = HOUR_MS
+        rig.start()
+        rig.wait(lambda: not rig.permissive, "the end")
+        again = rig.wait_statement("heartbeat", lambda body: body["why"] is not None)
+        assert again.body["why"] == f"latching {EQUIPMENT}"

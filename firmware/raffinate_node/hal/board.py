@@ -88,9 +88,9 @@ class BoardHal:
         """An input, 1 while a contact joins it to 3.3 V."""
         return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_DOWN)
 
-    def digital_out(self, pin: int) -> "Output":
-        """An output, 0 until set."""
-        return Output(pin)
+    def digital_out(self, pin: int, latching: bool) -> "Output":
+        """An output, 0 until set; a latching one is left as it is until then."""
+        return Output(pin, latching)
 
     def random(self, count: int) -> bytes:
         """Bytes fit for keys."""
@@ -189,11 +189,14 @@ class Spi:
 class Output:
     """An output line."""
 
-    def __init__(self, pin: int) -> None:
-        self._pin = machine.Pin(pin, machine.Pin.OUT, value=0)
+    def __init__(self, pin: int, latching: bool) -> None:
+        self._number = pin
+        self._pin: "Any" = None if latching else machine.Pin(pin, machine.Pin.OUT, value=0)
 
     def set(self, level: int) -> None:
         """Drive the line."""
+        if self._pin is None:
+            self._pin = machine.Pin(self._number, machine.Pin.OUT, value=1 if level else 0)
         self._pin.value(1 if level else 0)
 
 

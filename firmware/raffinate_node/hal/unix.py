@@ -67,8 +67,8 @@ class Hal:
         """An input line."""
         return Line(self._bus, pin)
 
-    def digital_out(self, pin: int) -> "Line":
-        """An output line, 0 until set."""
+    def digital_out(self, pin: int, latching: bool) -> "Line":  # noqa: ARG002 - the relay's matter
+        """An output line, as it is until set."""
         return Line(self._bus, pin)
 
     def random(self, count: int) -> bytes:
