@@ -97,7 +97,7 @@ def _lot(table: Table) -> Lot:
 
 def _assay(table: Table) -> Assay:
     of = table.word("of", ("lot", "stream"))
-    contents = []
+    contents: list[Content] = []
     for item in table.tables("contents", count_min=1):
         content = Content(
             item.word("element", ELEMENTS),
@@ -176,7 +176,7 @@ def _acknowledgement(table: Table) -> Acknowledgement:
 
 
 def _parameters(table: Table) -> Parameters:
-    values = []
+    values: list[Parameter] = []
     for item in table.tables("values", count_min=1):
         name = item.text("name")
         if name in (known.name for known in values):
