@@ -11,6 +11,8 @@ import orjson
 
 from raffinate.errors import RejectedError
 from raffinate.evidence import denials, dsse, inbox, period, requests, views
+from raffinate.evidence.documents import Documents
+from raffinate.evidence.register import Register
 from raffinate.evidence.roster import Standing
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.watch import Watch
@@ -41,6 +43,8 @@ class Actions:
     def __init__(self, plant: Plant, sign: SignGateway) -> None:
         self._plant = plant
         self._sign = sign
+        self.register = Register()
+        self.documents = Documents(self.register, sign)
         self._watch: Watch | None = None
         self._close_hour: int | None = None
 
@@ -48,6 +52,8 @@ class Actions:
         """State as it stands in the database."""
         self._store, self._intake, self._log = store, intake, log
         self._state = store.state()
+        self.register.load(self._state)
+        self.documents.load(store)
         if self._watch is not None:
             self._watch.reload(self._state)
 
@@ -80,9 +86,12 @@ class Actions:
         )
         if known is not None:
             return known
-        answer = {"activity": self._activity, "export": self._export, "close": self._close}[
-            request.kind
-        ](request, keys, work)
+        answer = {
+            "activity": self._activity,
+            "document": self._document,
+            "export": self._export,
+            "close": self._close,
+        }[request.kind](request, keys, work)
         work.requests.append((request.id, work.now_ms, orjson.dumps(answer)))
         return answer
 
@@ -126,6 +135,9 @@ class Actions:
         for digest, document in request.documents.items():
             work.documents.append((digest, "private", f"private/{digest}", document))
         return {"index": index}
+
+    def _document(self, request: Request, _: GatewayKeys, work: Work) -> dict[str, Any]:
+        return self.documents.act(request, work)
 
     def _export(self, request: Request, keys: GatewayKeys, work: Work) -> dict[str, Any]:
         body = request.body

@@ -1,8 +1,8 @@
 """What a command asks the running gateway to state, signed with the gateway's own key.
 
 A request is a DSSE envelope of payload type `application/vnd.raffinate.request+json`, in the inbox
-as the authority's statements are. Its payload: `v` 1, `origin`, `timeMs`, `kind` (`activity`,
-`export`, `close`), `actor`, `body`, `documents` (base64). Its id is its leaf hash: one taken before
+as the authority's statements are. Its payload: `v` 1, `origin`, `timeMs`, `kind` (one of
+KINDS), `actor`, `body`, `documents` (base64). Its id is its leaf hash: one taken before
 gets its answer again and states nothing. Who can read gateway.key can do the same without.
 """
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from raffinate.keys import GatewayKeys
 
 REQUEST = b"application/vnd.raffinate.request+json"
-KINDS = ("activity", "export", "close")
+KINDS = ("activity", "document", "export", "close")
+DOCUMENTS_MAX = 256
 REQUEST_BYTES_MAX = 12 << 20
 AGE_MS_MAX = 7 * 24 * 3600 * 1000
 AHEAD_MS_MAX = 3600 * 1000
@@ -76,7 +77,8 @@ def read_request(data: bytes, keys: GatewayKeys, now_ms: int) -> Request:
         if not -AHEAD_MS_MAX <= age_ms <= AGE_MS_MAX:
             raise RejectedError("old", "the request is over 7 days old; give the command again")
         actor = {name: check_text(value["actor"][name]) for name in ("id", "role", "auth")}
-        documents = _documents(value["documents"])
+        most = DOCUMENTS_MAX if value["kind"] == "document" else FILES_MAX + 2
+        documents = _documents(value["documents"], most)
         if value["kind"] not in KINDS or not isinstance(value["body"], dict):
             raise RejectedError("request", "the request is of no known kind")
     except (ValueError, TypeError, KeyError, WireError) as error:
@@ -85,9 +87,9 @@ def read_request(data: bytes, keys: GatewayKeys, now_ms: int) -> Request:
     return Request(name, value["kind"], actor, value["body"], documents, int(value["timeMs"]))
 
 
-def _documents(texts: Any) -> dict[str, bytes]:
-    if not isinstance(texts, list) or len(texts) > FILES_MAX + 2:
-        raise RejectedError("request", f"more than {FILES_MAX} documents")
+def _documents(texts: Any, most: int) -> dict[str, bytes]:
+    if not isinstance(texts, list) or len(texts) > most:
+        raise RejectedError("request", f"more than {most} documents")
     found = {}
     for text in texts:
         document = b64decode(text, validate=True)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raffinate.evidence.anchoring import Askers
+    from raffinate.evidence.documents import Registrar
     from raffinate.evidence.office import PermitOffice
     from raffinate.evidence.store import StoredPermit
     from raffinate.evidence.watch import Surroundings
@@ -93,6 +94,10 @@ class EvidenceService:
         """Ask witnesses and timestamp servers from now on. Call it before the first tick."""
         self._anchoring.attach(askers)
         self._snapshot = self._view()
+
+    def take_documents(self, registrar: Registrar) -> None:
+        """Take papers, licences and regimes by request from now on."""
+        self._actions.documents.registrar = registrar
 
     def key_state(self, node: str, key: str) -> str:
         """State of a node's key by its first 16 or all 64 hex digits."""
@@ -313,6 +318,7 @@ class EvidenceService:
             store.add_findings(work.findings)
         for permit in work.permits:
             store.save_permit(permit)
+        store.remove_documents(work.removed)
         for document in work.documents:
             store.add_document(*document)
         self._anchoring.save(work)
@@ -342,7 +348,9 @@ class EvidenceService:
         except WireError as error:
             raise RejectedError(error.code, f"that makes no statement: {error}") from None
         data = dsse.sign(payload, dsse.STATEMENT, pair)
-        return self._intake.add(key, parse_statement(payload), data, work)
+        index = self._intake.add(key, parse_statement(payload), data, work)
+        self._actions.register.note(kind, specific, index, work)
+        return index
 
     def _accept_file(self, data: bytes, work: Work) -> dict[str, Any]:
         """Act on one file of the inbox; what the answer says. Raises RaffinateError."""

@@ -306,6 +306,34 @@ class Store:
         ).fetchone()
         return int(row[0] or 0)
 
+    def registry_bytes(self) -> int:
+        """Size of the papers, regimes, licences and signatures that are kept, bytes."""
+        row = self.connection.execute(
+            "SELECT sum(length(data)) FROM documents"
+            " WHERE kind IN ('document', 'regime', 'licence', 'signature')"
+        ).fetchone()
+        return int(row[0] or 0)
+
+    def kept(self, kind: str) -> list[tuple[str, bytes]]:
+        """(sha256, data) of the documents of a kind."""
+        return self.connection.execute(
+            "SELECT sha256, data FROM documents WHERE kind = ? ORDER BY rowid", (kind,)
+        ).fetchall()
+
+    def document(self, sha256: str) -> bytes | None:
+        """A document's bytes."""
+        row = self.connection.execute(
+            "SELECT data FROM documents WHERE sha256 = ?", (sha256,)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def remove_documents(self, digests: Iterable[str]) -> None:
+        """Forget documents, and the signatures of these."""
+        self.connection.executemany(
+            "DELETE FROM documents WHERE sha256 = ?1 OR (kind = 'signature' AND name LIKE ?2)",
+            [(digest, f"%/{digest}.dsse") for digest in digests],
+        )
+
     def state(self) -> dict[str, Any]:
         """What the gateway remembers of itself."""
         rows = self.connection.execute("SELECT name, value FROM state")

@@ -33,6 +33,7 @@ class Work:
     findings: list[Finding] = field(default_factory=list)
     permits: list[StoredPermit] = field(default_factory=list)
     documents: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     receipts: list[tuple[Key, int, int]] = field(default_factory=list)
     enrolled: list[tuple[str, str]] = field(default_factory=list)
     uses: list[tuple[Key, dict[str, Any]]] = field(default_factory=list)

@@ -18,6 +18,8 @@ from raffinate.licence.permit import (
     is_due,
     permit_payload,
 )
+from raffinate.licence.registrar import Registrar
+from raffinate.licence.shipped import shipped_regimes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,7 +147,9 @@ def open_evidence(
     Raises ConfigError, RaffinateError (no log, keys of another log), LogStateError.
     """
     office = LicenceFolder(plant, licences, permit_life_ms)
-    return EvidenceService(plant, load_gateway_keys(keys), data, office, now_ms)
+    service = EvidenceService(plant, load_gateway_keys(keys), data, office, now_ms)
+    service.take_documents(Registrar(shipped_regimes()))
+    return service
 
 
 def _in_force(permit: StoredPermit) -> InForce:
