@@ -1,0 +1,239 @@
+"""Documents by request: taken whole or not at all, once, versions in order, holds, deletion."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence_site import enrolled_site
+from raffinate.errors import StorageFullError
+from raffinate.evidence import dsse, salted
+from registry_papers import LICENCE, adding, ask, digest, issuer, item, party, request, stated
+
+YEAR_MS = 366 * 86_400_000
+
+
+@pytest.fixture
+def site(tmp_path):
+    site, _ = enrolled_site(tmp_path)
+    yield site
+    site.close()
+
+
+def kept(site, kind="document"):
+    return {row[0]: row[3] for row in site.service._store.documents() if row[1] == kind}
+
+
+def add(site, *documents, **how):
+    return ask(site, *adding(*documents), **how)
+
+
+def hold(site, name="case-1"):
+    reason, document = salted.details("", "inquiry", [], bytes)
+    return ask(site, {"action": "hold", "name": name, "reason": reason}, document)
+
+
+def test_a_set_of_papers_is_stated_and_kept_by_its_exact_bytes(site):
+    one, two = party(), party("Other Works", "ow", "# a remark counts\n")
+    answer = add(site, one, two)
+    assert answer["ok"], answer
+    assert [(row["name"], row["known"]) for row in answer["documents"]] == [
+        ("mw", False),
+        ("ow", False),
+    ]
+    said = [statement.body for _, statement in stated(site)]
+    assert [(body["kind"], body["version"], body["action"]) for body in said] == [
+        ("party", 1, "add")
+    ] * 2
+    assert [index for index, _ in stated(site)] == [row["index"] for row in answer["documents"]]
+    assert {body["sha256"] for body in said} == {digest(one), digest(two)}
+    assert said[0]["actor"] == {"id": "op-1", "role": "operator", "auth": "gateway key file"}
+    assert kept(site) == {digest(one): one, digest(two): two}
+    names = {row[2] for row in site.service._store.documents() if row[1] == "document"}
+    assert names == {f"documents/{digest(one)}.toml", f"documents/{digest(two)}.toml"}
+
+
+def test_what_comes_again_is_answered_and_not_stated_again(site):
+    signed = request(site, *adding(party()))
+    first = ask(site, None, signed=signed)
+    again = ask(site, None, signed=signed, name="s")
+    assert first == again
+    later = add(site, party(), name="t")
+    assert later["documents"][0]["known"]
+    assert later["documents"][0]["index"] == first["documents"][0]["index"]
+    site.reopen()
+    assert add(site, party(), name="u")["documents"][0]["known"]
+    assert len(stated(site)) == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (party(extra="colour = 1\n"), "line 5: colour is no key here"),
+        (party("Other"), "version 1 is there already with other bytes"),
+        (party(extra='issued = "soon"\n'), "without quotes"),
+        (party(party_id="x", extra="issued = 2031-01-01\n"), "in the future"),
+        (party(extra=f'version = 2\nreplaces = "{"0" * 64}"\n'), "version 1 has SHA-256"),
+        (b"\xff\xfe", "UTF-16"),
+        (b'colour = "red"\n', "no licence, paper or regime"),
+        (LICENCE.format(number="L-1").replace("12-01", "10-01").encode(), "not after `from`"),
+        (LICENCE.format(number="L-1").replace("SN-0", "").encode(), "equipment"),
+    ],
+)
+def test_one_bad_document_stops_the_whole_set(site, bad, said):
+    before = site.service.log_size()
+    answer = add(site, party(), party("New", "new"), bad)
+    assert not answer["ok"]
+    assert said in answer["error"]
+    assert site.service.log_size() == before
+    assert not kept(site)
+    assert add(site, party(), name="s")["ok"]
+
+
+def test_versions_follow_each_other_and_none_is_written_over(site):
+    first = party()
+    second = party("MW GmbH", extra=f'version = 2\nreplaces = "{digest(first)}"\n')
+    third = party("MW SE", extra=f'version = 3\nreplaces = "{digest(second)}"\n')
+    assert "version 1 is not there" in add(site, second)["error"]
+    assert add(site, third, first, second, name="s")["ok"]
+    assert [s.body["version"] for _, s in stated(site)] == [1, 2, 3]
+    assert [s.body["replaces"] for _, s in stated(site)] == [None, digest(first), digest(second)]
+    assert "already with other bytes" in add(site, party("Else"), name="t")["error"]
+    assert len(kept(site)) == 3
+
+
+def test_a_licence_is_stated_as_one_and_its_number_counts_once(site):
+    licence = LICENCE.format(number="L-1").encode()
+    assert add(site, licence)["ok"]
+    ((_, statement),) = stated(site, "licence")
+    assert statement.body["sha256"] == digest(licence)
+    assert kept(site, "licence") == {digest(licence): licence}
+    other = licence.replace(b"grace_s = 20", b"grace_s = 21")
+    assert "L-1 version 1 is there already" in add(site, other, name="s")["error"]
+    (site.licences / "a.toml").write_bytes(licence)
+    site.tick(5000)
+    assert len(stated(site, "licence")) == 1
+
+
+def test_a_licence_of_the_folder_is_known_to_a_request(site):
+    licence = site.licence()
+    site.tick(5000)
+    answer = add(site, licence)
+    assert answer["documents"][0]["known"]
+    assert len(stated(site, "licence")) == 1
+
+
+def test_a_signature_is_kept_beside_its_document(site):
+    pair = issuer()
+    data = party()
+    good = dsse.sign(data, dsse.DOCUMENT, pair)
+    for wrong in (
+        dsse.sign(data, dsse.LICENCE, pair),
+        dsse.sign(party("Else"), dsse.DOCUMENT, pair),
+    ):
+        items = [item(data), item(wrong, "signature", of=digest(data))]
+        assert "signs other bytes" in ask(site, *adding(data, wrong, items=items))["error"]
+    items = [item(data), item(good, "signature", of=digest(data))]
+    assert ask(site, *adding(data, good, items=items))["signatures"] == 1
+    rows = [row for row in site.service._store.documents() if row[1] == "signature"]
+    assert [(row[2], row[3]) for row in rows] == [(f"documents/{digest(data)}.dsse", good)]
+
+
+def test_an_attachment_has_its_digest_alone_in_the_log(site):
+    name, document = salted.salt("contract.pdf", b"%PDF Magnet Works", bytes)
+    items = [item(document, "attachment", name="C-88")]
+    assert ask(site, *adding(document, items=items))["ok"]
+    ((index, statement),) = stated(site)
+    assert (statement.body["kind"], statement.body["sha256"]) == ("attachment", name)
+    assert b"Magnet" not in dsse.decode_envelope(site.service._log.entry(index)).payload
+    assert kept(site, "private") == {name: document}
+    _, newer = salted.salt("contract.pdf", b"%PDF new", bytes)
+    items = [item(newer, "attachment", name="C-88")]
+    assert ask(site, *adding(newer, items=items), name="s")["documents"][0]["version"] == 2
+
+
+def test_nothing_is_deleted_before_its_time_or_under_a_hold(site):
+    add(site, party(), LICENCE.format(number="L-1").encode())
+    wanted = {"action": "delete", "sha256": digest(party())}
+    answer = ask(site, wanted, name="s")
+    assert "keeps it 5 years, until 2031-12-31" in answer["error"]
+    site.now_ms += 7 * YEAR_MS
+    assert hold(site)["ok"]
+    assert "hold case-1" in ask(site, wanted, name="t")["error"]
+    assert "no hold case-2" in ask(site, {"action": "release", "name": "case-2"})["error"]
+    assert ask(site, {"action": "release", "name": "case-1"}, name="u")["ok"]
+    assert "is released already" in hold(site)["error"]
+    answer = ask(site, wanted, name="v")
+    assert answer["ok"], answer
+    assert not kept(site)
+    actions = [s.body["action"] for _, s in stated(site)]
+    assert actions == ["add", "hold", "release", "delete"]
+    assert "no such document" in ask(site, wanted, name="w")["error"]
+    licence = digest(LICENCE.format(number="L-1").encode())
+    answer = ask(site, {"action": "delete", "sha256": licence}, name="x")
+    assert "verdicts rest on licences" in answer["error"]
+    site.reopen()
+    assert not site.service._actions.register.holds()
+    assert add(site, party(), name="y")["ok"]
+    assert digest(party()) in kept(site)
+
+
+def test_a_hold_outlives_the_gateway(site):
+    assert hold(site)["ok"]
+    site.reopen()
+    assert [row.name for row in site.service._actions.register.holds()] == ["case-1"]
+
+
+@pytest.mark.parametrize("step", ["before", "after"])
+def test_a_gateway_that_dies_at_its_commit_takes_the_set_once(site, step):
+    """The commit fails, or is done and its answer is not written."""
+    ask(site, *adding(party(), party("O", "o")), tick=False)
+    store = site.service._store
+    real = type(store).remember
+
+    def fail(*args):
+        if step == "before":
+            raise StorageFullError("full")
+        real(store, *args)
+        raise StorageFullError("full")
+
+    store.remember = fail
+    with pytest.raises(StorageFullError):
+        site.tick(1000)
+    site.reopen()
+    site.tick(1000)
+    assert (site.data / "outbox" / "r.json").exists()
+    assert len(stated(site)) == 2
+    assert len(kept(site)) == 2
+
+
+def test_two_requests_of_one_moment_are_taken_in_order(site):
+    ask(site, *adding(party()), tick=False, name="a")
+    assert "already with other bytes" in ask(site, *adding(party("Else")), name="b")["error"]
+    assert len(stated(site)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"action": "add"},
+        {"action": "add", "items": []},
+        {"action": "add", "items": [3]},
+        {"action": "add", "items": [{"as": "document", "sha256": "0" * 64}]},
+        {"action": "add", "items": [{"as": "attachment", "sha256": digest(party())}]},
+        {"action": "add", "items": [item(party()), item(party())]},
+        {"action": "add", "items": [item(party(), "signature")]},
+        {"action": "hold", "name": "a b"},
+        {"action": "hold", "name": "a", "reason": 3},
+        {"action": "release"},
+        {"action": "delete"},
+        {"action": "delete", "sha256": [1]},
+        {"action": ["add"]},
+    ],
+)
+def test_a_malformed_request_is_refused_in_words(site, body):
+    before = site.service.log_size()
+    answer = ask(site, body, [party()])
+    assert not answer["ok"]
+    assert answer["error"]
+    assert site.service.log_size() == before
