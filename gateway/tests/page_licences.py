@@ -25,7 +25,7 @@ HOSTILE = '<img src=x onerror="document.title=1">&amp;</td><script>alert(1)</scr
 RULE = "cn-mofcom-2025/56 of 11a0c9f2, as of 2025-11-15"
 
 
-class Desk:
+class Entries:
     """Takes acknowledgements as the gateway does, and refuses those of REFUSED_ACTOR."""
 
     def __init__(self, time_ms: Callable[[], int]) -> None:
@@ -33,7 +33,7 @@ class Desk:
         self._time_ms = time_ms
 
     def acknowledge(self, equipment: str, state: str, actor: str) -> dict[str, Any]:
-        """See `raffinate.web.providers.Desk`."""
+        """See `raffinate.web.providers.Entries`."""
         if actor == REFUSED_ACTOR:
             raise RefusedError("the gateway refused it: its disk is full")
         one = {

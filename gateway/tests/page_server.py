@@ -159,7 +159,7 @@ class Fixture:
         Gauge("raffinate_test_points", "Points of the plant", registry=self.registry).set(
             len(self.plant.points)
         )
-        self.desk = page_licences.Desk(self.time_ms)
+        self.entries = page_licences.Entries(self.time_ms)
         self._clock = clock
         self._begun = clock()
         self._held: tuple[tuple[str, int], dict[str, Sample]] = (("", 0), {})
@@ -278,7 +278,7 @@ class Fixture:
         if self.scenario == "licences":
             now_ms = self.time_ms()
             shown = [page_licences.equipment(one, START_MS, now_ms) for one in equipment]
-            equipment = [self.desk.seen(one) for one in shown]
+            equipment = [self.entries.seen(one) for one in shown]
         return {
             "log": None
             if self.scenario == "empty"
@@ -403,7 +403,7 @@ class Fixture:
             self.evidence,
             self.registry,
             time_ms=self.time_ms,
-            **{"desk": self.desk, **options},
+            **{"entries": self.entries, **options},
         )
 
 

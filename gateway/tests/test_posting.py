@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from page_licences import REFUSED_ACTOR, Desk
+from page_licences import REFUSED_ACTOR, Entries
 from page_server import Fixture, served
 from raffinate.evidence.handover import NoGatewayError, UnansweredError
 from raffinate.web import posting
@@ -40,7 +40,7 @@ def api(fixture: Fixture) -> Iterator[httpx.Client]:
 @pytest.fixture(autouse=True)
 def _nothing_taken(fixture: Fixture) -> Iterator[None]:
     yield
-    fixture.desk.taken.clear()
+    fixture.entries.taken.clear()
 
 
 def test_an_acknowledgement_is_answered_with_its_log_entry_and_then_shown(
@@ -54,7 +54,7 @@ def test_an_acknowledgement_is_answered_with_its_log_entry_and_then_shown(
         "op-7",
         1204,
     )
-    assert list(fixture.desk.taken) == ["bat-scrub"]
+    assert list(fixture.entries.taken) == ["bat-scrub"]
 
 
 @pytest.mark.parametrize("path", sorted(POST_PATHS))
@@ -91,7 +91,7 @@ def test_only_the_gateways_own_page_may_post(
         "application/problem+json",
     )
     assert words in answer.json()["detail"]
-    assert fixture.desk.taken == {}
+    assert fixture.entries.taken == {}
 
 
 def test_two_origins_are_none(api: httpx.Client) -> None:
@@ -154,7 +154,7 @@ def test_a_wrong_body_is_named_at_its_field(
     assert (answer.status_code, problem["status"]) == (400, 400)
     assert words in problem["detail"]
     assert [error["field"] for error in problem.get("errors", [])] == ([field] if field else [])
-    assert fixture.desk.taken == {}
+    assert fixture.entries.taken == {}
 
 
 _JSON = st.recursive(
@@ -180,7 +180,7 @@ def test_the_gateways_no_is_a_conflict(api: httpx.Client) -> None:
     )
 
 
-class _Slow(Desk):
+class _Slow(Entries):
     """Answers once it is let."""
 
     def __init__(self, time_ms: Any) -> None:
@@ -195,8 +195,8 @@ class _Slow(Desk):
 
 
 def test_only_so_many_wait_for_the_log(fixture: Fixture) -> None:
-    desk = _Slow(fixture.time_ms)
-    with served(fixture.app(desk=desk)) as address:
+    entries = _Slow(fixture.time_ms)
+    with served(fixture.app(entries=entries)) as address:
         headers = {"Origin": address}
         answers: list[int] = []
 
@@ -206,17 +206,17 @@ def test_only_so_many_wait_for_the_log(fixture: Fixture) -> None:
         threads = [threading.Thread(target=send) for _ in range(AT_ONCE_MAX)]
         for thread in threads:
             thread.start()
-            assert desk.waiting.acquire(timeout=30)
+            assert entries.waiting.acquire(timeout=30)
         over = httpx.post(address + PATH, json=GOOD, headers=headers)
         assert over.status_code == 503
         assert "4 entries wait for the log already" in over.json()["detail"]
-        desk.go.set()
+        entries.go.set()
         for thread in threads:
             thread.join(30)
     assert answers == [200] * AT_ONCE_MAX
 
 
-class _Failing(Desk):
+class _Failing(Entries):
     def acknowledge(self, *_: str) -> dict[str, Any]:
         raise self.error
 
@@ -230,15 +230,15 @@ class _Failing(Desk):
 def test_what_keeps_it_from_the_log_is_said(
     fixture: Fixture, error: Exception, status: int
 ) -> None:
-    desk = _Failing(fixture.time_ms)
-    desk.error = error
-    with served(fixture.app(desk=desk)) as address:
+    entries = _Failing(fixture.time_ms)
+    entries.error = error
+    with served(fixture.app(entries=entries)) as address:
         answer = httpx.post(address + PATH, json=GOOD, headers={"Origin": address})
     assert (answer.status_code, answer.json()["detail"]) == (status, str(error))
 
 
-def test_a_server_without_a_desk_takes_nothing(fixture: Fixture) -> None:
-    with served(fixture.app(desk=None)) as address:
+def test_a_server_without_entries_takes_nothing(fixture: Fixture) -> None:
+    with served(fixture.app(entries=None)) as address:
         answer = httpx.post(address + PATH, json=GOOD, headers={"Origin": address})
     assert (answer.status_code, "only shows" in answer.json()["detail"]) == (503, True)
 

@@ -57,6 +57,7 @@ __all__ = [
     "check_set",
     "format_licence",
     "parse_licence",
+    "read_licence",
 ]
 
 LICENCE_BYTES_MAX = 65_536
@@ -123,7 +124,11 @@ class Licence:
 
 def parse_licence(file: str, data: bytes) -> Licence:
     """The licence of a file's bytes. Raises ConfigError that names file, line, key and remedy."""
-    table = open_table(file, data, LICENCE_BYTES_MAX)
+    return read_licence(open_table(file, data, LICENCE_BYTES_MAX), sha256(data).hexdigest())
+
+
+def read_licence(table: Table, digest: str) -> Licence:
+    """The licence of an opened file; `digest` is its SHA-256. Raises ConfigError."""
     number, issuer = table.plain("number"), table.plain("issuer")
     serials, stages = _serials(table), _stages(table)
     from_ms, to_ms = table.instant_ms("from"), table.instant_ms("to")
@@ -136,8 +141,8 @@ def parse_licence(file: str, data: bytes) -> Licence:
     discharge, duties = read.discharge(table), read.duties(table)
     parts: tuple[Coded, ...] = (*products, *quotas, *requires, *discharge, *duties)
     licence = Licence(
-        file=file,
-        sha256=sha256(data).hexdigest(),
+        file=table.file,
+        sha256=digest,
         number=number,
         issuer=issuer,
         serials=serials,

@@ -75,6 +75,7 @@ __all__ = [
     "WorkOrder",
     "check_set",
     "parse_paper",
+    "read_paper",
 ]
 
 PAPER_BYTES_MAX = 65_536
@@ -116,7 +117,11 @@ class Vouched:
 
 def parse_paper(file: str, data: bytes) -> Paper:
     """The paper of a file's bytes. Raises ConfigError that names file, line, key and remedy."""
-    table = open_table(file, data, PAPER_BYTES_MAX)
+    return read_paper(open_table(file, data, PAPER_BYTES_MAX), sha256(data).hexdigest())
+
+
+def read_paper(table: Table, digest: str) -> Paper:
+    """The paper of an opened file; `digest` is its SHA-256. Raises ConfigError."""
     kind = table.word("kind", KINDS)
     version = table.integer_or("version", 1, VERSION_MAX, 1)
     replaces = table.digest_or("replaces")
@@ -131,9 +136,8 @@ def parse_paper(file: str, data: bytes) -> Paper:
     attachments = tuple(_attachment(item) for item in table.tables("attachments"))
     members = READERS[kind](table)
     table.done()
-    digest = sha256(data).hexdigest()
     return Paper(
-        file, digest, kind, name, version, replaces, issuer, issued_ms, attachments, members
+        table.file, digest, kind, name, version, replaces, issuer, issued_ms, attachments, members
     )
 
 

@@ -54,6 +54,15 @@ def open_table(file: str, data: bytes, bytes_max: int) -> Table:
     return Table(file, value, (), lines)
 
 
+class TableError(ConfigError):
+    """A key is wrong: `path` is where it stands, `words` what is wrong and the remedy."""
+
+    def __init__(self, where: str, path: KeyPath, words: str) -> None:
+        super().__init__(f"{where}: {_path_text(path)} {words}")
+        self.path = path
+        self.words = words
+
+
 class Table:
     """One table; `path` is where it stands in the file."""
 
@@ -70,11 +79,11 @@ class Table:
         return name in self._value
 
     def fail(self, name: str | int, message: str) -> NoReturn:
-        """Raise the ConfigError of a key of this table; `message` has the remedy."""
+        """Raise the TableError of a key of this table; `message` has the remedy."""
         path = (*self._path, name)
         line = line_of(self._lines, path)
         where = self.file if line is None else f"{self.file} line {line}"
-        raise ConfigError(f"{where}: {_path_text(path)} {message}")
+        raise TableError(where, path, message)
 
     def done(self) -> None:
         """Refuse every key that was not asked for."""

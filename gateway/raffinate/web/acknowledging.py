@@ -35,9 +35,9 @@ def add_acknowledging(router: APIRouter, of: Providers, turnstile: Turnstile) ->
         value = await read_json(request, _MEMBERS)
         equipment, state = _due(of, value)
         actor = take_text(value, "actor", "op-7", TEXT_CHARS_MAX)
-        desk = of.open_desk()
+        entries = of.open_entries()
         with turnstile.turn():
-            said = await asyncio.to_thread(desk.acknowledge, equipment, state, actor)
+            said = await asyncio.to_thread(entries.acknowledge, equipment, state, actor)
         return Response(encode(said), media_type="application/json")
 
 

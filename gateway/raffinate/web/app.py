@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from raffinate.model import Plant
-    from raffinate.web.providers import Desk, History, Hub
+    from raffinate.web.providers import Entries, History, Hub
 
 
 def create_app(
@@ -43,16 +43,16 @@ def create_app(
     time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     hosts: Sequence[str] = HOSTS_LOCAL,
     static_dir: Path = STATIC_DIR,
-    desk: Desk | None = None,
+    entries: Entries | None = None,
     limits: StreamLimits | None = None,
 ) -> FastAPI:
     """The API and the page; `health` and `evidence` return `Health` and `EvidenceState`.
 
-    `desk` takes what people enter; without one nothing is taken. All providers are called from
+    `entries` takes what people enter; without one nothing is taken. All providers are called from
     worker threads. `app.state.stream.close()` ends the event
     streams; `WebServer` does so when it stops.
     """
-    providers = Providers(plant, hub, series, health, evidence, metrics_registry, time_ms, desk)
+    providers = Providers(plant, hub, series, health, evidence, metrics_registry, time_ms, entries)
     stream = Stream(providers, limits or StreamLimits())
 
     @asynccontextmanager

@@ -33,7 +33,7 @@ class History(Protocol):
         """Buckets of width ceil((to - from)/buckets) ms over [from, to), the first at from."""
 
 
-class Desk(Protocol):
+class Entries(Protocol):
     """Where what people enter goes: each call waits until the log has it. Raises RaffinateError.
 
     `actor`: a pseudonym that nobody has checked.
@@ -54,10 +54,10 @@ class Providers:
     evidence: Callable[[], Mapping[str, Any]]
     metrics_registry: CollectorRegistry
     time_ms: Callable[[], int]
-    desk: Desk | None = None
+    entries: Entries | None = None
 
-    def open_desk(self) -> Desk:
-        """The desk. Raises RaffinateError where this server has none."""
-        if self.desk is None:
+    def open_entries(self) -> Entries:
+        """The entries. Raises RaffinateError where this server has none."""
+        if self.entries is None:
             raise RaffinateError("this server only shows; entries are taken by the gateway itself")
-        return self.desk
+        return self.entries
