@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evidence_site import enrolled_site
+from raffinate.audit.bundle import export
 from raffinate.errors import StorageFullError
 from raffinate.evidence import dsse, salted
 from registry_papers import LICENCE, adding, ask, digest, issuer, item, party, request, stated
@@ -237,3 +238,30 @@ def test_a_malformed_request_is_refused_in_words(site, body):
     assert not answer["ok"]
     assert answer["error"]
     assert site.service.log_size() == before
+
+
+def test_a_bundle_has_papers_and_signatures_and_no_salted_document(site, tmp_path):
+    pair, data = issuer(), party()
+    licence = LICENCE.format(number="L-1").encode()
+    signed = dsse.sign(data, dsse.DOCUMENT, pair)
+    signed_licence = dsse.sign(licence, dsse.LICENCE, pair)
+    name, private = salted.salt("contract.pdf", b"%PDF Magnet Works", bytes)
+    items = [
+        item(data),
+        item(licence),
+        item(signed, "signature", of=digest(data)),
+        item(signed_licence, "signature", of=digest(licence)),
+        item(private, "attachment", name="C-88"),
+    ]
+    documents = (data, licence, signed, signed_licence, private)
+    assert ask(site, *adding(*documents, items=items))["ok"]
+    target = tmp_path / "bundle"
+    export(site.keys, site.data, [], target, now_ms=site.now_ms)
+    found = {path.relative_to(target).as_posix(): path for path in target.rglob("*.*")}
+    assert found[f"documents/{digest(data)}.toml"].read_bytes() == data
+    assert found[f"documents/{digest(data)}.dsse"].read_bytes() == signed
+    assert found[f"licences/{digest(licence)}.toml"].read_bytes() == licence
+    assert found[f"licences/{digest(licence)}.dsse"].read_bytes() == signed_licence
+    everything = b"".join(path.read_bytes() for path in target.rglob("*") if path.is_file())
+    assert private not in everything
+    assert not list(target.rglob(name))

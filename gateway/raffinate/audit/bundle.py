@@ -6,6 +6,7 @@ Only reads: beside a running gateway it takes the log at the checkpoint it finds
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import zipfile
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
     from raffinate.keys import GatewayKeys
 
 COSIGNED_AGE_MS_MAX = 5 * 60 * 1000
+_FOLDERS = {
+    "licence": "licences",
+    "document": "documents",
+    "regime": "regimes",
+    "descriptor": "equipment",
+}
+_STAY = ("private", "signature")
+"""Kinds that a bundle never has: salted documents are disclosed one by one."""
+_SIGNATURE = re.compile(r"(?:licences|documents|regimes)/[0-9a-f]{64}\.dsse")
 _README = """This is an audit bundle of Raffinate: a transparency log (C2SP tlog-tiles, in log/) of
 signed statements about licensed equipment, and the documents that they name by SHA-256.
 
@@ -210,12 +220,12 @@ def _read(folder: Folder, path: str) -> bytes:
 
 def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> None:
     with _documents(data) as rows:
-        for digest, kind, _, content in rows:
-            if kind == "licence":
-                _write(part / "licences" / f"{digest}.toml", content)
-            elif kind == "descriptor":
-                _write(part / "equipment" / f"{digest}.toml", content)
-            else:
+        for digest, kind, name, content in rows:
+            if kind in _FOLDERS:
+                _write(part / _FOLDERS[kind] / f"{digest}.toml", content)
+            elif kind == "signature" and _SIGNATURE.fullmatch(name):
+                _write(part / name, content)
+            elif kind not in _STAY:
                 _write(part / "blobs" / digest, content)
     for path in descriptors:
         if path.exists():
@@ -226,7 +236,7 @@ def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> Non
 @contextmanager
 def _documents(data: Path) -> Iterator[sqlite3.Cursor]:
     with _database(data) as connection:
-        yield connection.execute("SELECT sha256, kind, name, data FROM documents")
+        yield connection.execute("SELECT sha256, kind, name, data FROM documents ORDER BY rowid")
 
 
 @contextmanager
