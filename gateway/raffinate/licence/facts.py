@@ -50,17 +50,19 @@ class Bounds:
 class Facts:
     """One machine at one time under one licence.
 
-    `vouched` who vouches for the licence file; `newest` whether no later version of the licence
-    was known; `clock` the letter of the clock (protocol 3). `serial`, `site`, `sealed` (False: its
-    tamper input opened) of the machine. `activity`: "operation", "idle" or one of the six others of
-    `parts.ACTIVITIES`; `start`: one of START_KINDS, the start that this decision is about.
-    `stages`, `sections` (kinds) in use, empty when idle; `elements` that documents or people name;
-    `plateau` the elements that the pH of the extraction plateau is plausible for.
-    `used`: index of a quota -> amount in its period so far. `purity`: element -> percent, as
-    stated without a vouched assay. `acknowledged`: a signed acknowledgement of this licence's
-    conditions stands in the log. `discharge`: (outfall, point) -> bounds in wire units. `reports`:
-    a duty's `what` -> times (UTC ms) at which it was done. `changed`: digests (firmware, config,
-    calibration) that changed without a matching activity.
+    None is unknown; an empty tuple or mapping means looked for, and there is none.
+
+    `vouched`: who vouches for the licence file; `newest`: no later version of the licence takes its
+    place; `clock`: the letter of the clock (protocol 3). `serial`, `site`, `sealed` (False: its
+    tamper input opened) of the machine. `activity`: "idle" or one of `parts.ACTIVITIES`; `start`:
+    one of START_KINDS, how it was started. `stages`, `sections` (kinds) in use, empty when idle.
+    `elements`, `purity` (percent, by element): what others than papers say, which counts only
+    against the plant. `plateau`: elements that the pH of the extraction plateau fits.
+    `used`: index of a quota -> amount in its period so far. `papers`: all that are known, whoever
+    vouches. `acknowledged`: a signed acknowledgement of this version's conditions stands in the
+    log. `discharge`: (outfall, point) -> bounds in wire units. `reports`: a duty's `what` -> times
+    (UTC ms) at which it was done. `changed`: digests (firmware, config, calibration) that changed
+    without a matching activity.
     """
 
     vouched: By = None
@@ -76,7 +78,7 @@ class Facts:
     elements: tuple[str, ...] | None = None
     plateau: tuple[str, ...] | None = None
     used: Mapping[int, Used | None] = field(default_factory=lambda: MappingProxyType({}))
-    purity: Mapping[str, Bounds | None] = field(default_factory=lambda: MappingProxyType({}))
+    purity: Mapping[str, Bounds] | None = None
     papers: tuple[Vouched, ...] = ()
     acknowledged: bool | None = None
     discharge: Mapping[tuple[str, str], Bounds | None] = field(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Result = Literal["PASS", "FAIL", "INSUFFICIENT", "EXPIRED-RULE"]
 Class = Literal["D", "I", "X"]
@@ -75,4 +78,13 @@ def day(at_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def plain(number: int | Fraction) -> str:
+    """A number for people: at most 6 decimals, none that is only a zero."""
+    scaled = round(number * 10**_DECIMALS)
+    whole, rest = divmod(abs(scaled), 10**_DECIMALS)
+    decimals = f".{rest:0{_DECIMALS}}".rstrip("0").rstrip(".")
+    return f"{'-' if scaled < 0 else ''}{whole}{decimals}"
+
+
+_DECIMALS = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

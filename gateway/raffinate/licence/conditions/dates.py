@@ -10,6 +10,7 @@ from raffinate.licence.outcome import FAIL, INSUFFICIENT, PASS, ConditionResult,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from raffinate.licence.conditions.case import Case
     from raffinate.licence.document import Licence
     from raffinate.licence.facts import Facts
 
@@ -20,8 +21,9 @@ _VOUCHES = {
 }
 
 
-def dates(licence: Licence, facts: Facts, at_ms: int) -> Iterator[ConditionResult]:
+def dates(case: Case) -> Iterator[ConditionResult]:
     """`vouched`, `version`, `dates`."""
+    licence, facts, at_ms = case.licence, case.facts, case.at_ms
     result, text = _VOUCHES[facts.vouched]
     inputs = (("licence", licence.sha256),)
     yield ConditionResult("vouched", result, "X", text, inputs)
