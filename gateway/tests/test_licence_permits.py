@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given as given_
 from hypothesis import strategies as st
 
 from evidence_site import START_MS, enrolled_site
@@ -13,13 +13,18 @@ from raffinate.evidence.dsse import decode_envelope, public_key, verify
 from raffinate.evidence.statement import parse_statement
 from raffinate.licence.document import parse_licence
 from raffinate.licence.permit import (
+    CHANGE_MS_MIN,
     LIFE_MS,
+    UNBOUND,
     Holder,
-    InForce,
-    choose_licence,
+    Rest,
     is_due,
+    is_live,
+    is_withdrawal,
     permit_payload,
+    withdrawal_payload,
 )
+from raffinate.licence.versions import choose_licence, nearest_licence
 from raffinate_wire.permit import LIFE_MS_MAX, parse_permit
 
 GOOD = b"""number = "L-1"
@@ -56,7 +61,7 @@ def test_a_licence_file_is_read():
         (b'number = "L-1"', b"", "number is missing"),
         (b'number = "L-1"', b'number = ""', "number has 0 characters"),
         (b'number = "L-1"', b"number = 1", "number"),
-        (b'equipment = "SN-0"', b'serial = "SN-0"', "equipment is missing; is serial meant"),
+        (b'equipment = "SN-0"', b'serial = "SN-0"', "equipment is missing"),
         (b'stages = ["e01", "e02"]', b"stages = []", "stages"),
         (b'stages = ["e01", "e02"]', b'stages = ["E1"]', "stages"),
         (b"to = 2026-12-01T00:00:00Z", b"to = 2026-11-01T00:00:00Z", "not after"),
@@ -81,7 +86,7 @@ LICENCE = parse_licence("a.toml", GOOD)
 HOLDER = Holder("ndpr", "n01", "ab" * 32, "bat-ext", 5000)
 
 
-@given(
+@given_(
     st.integers(LICENCE.from_ms, LICENCE.to_ms - 1),
     st.integers(1000, 30 * 86_400_000),
     st.integers(0, 2**40),
@@ -94,15 +99,77 @@ def test_no_permit_lives_longer_than_its_licence_or_seven_days(now_ms, life_ms, 
     assert found.run_ms_limit == run_ms + life + LICENCE.grace_ms
 
 
+def given(now_ms, holder=HOLDER, rest=UNBOUND, licence=LICENCE, serial=1):
+    return parse_permit(permit_payload(licence, holder, serial, now_ms, LIFE_MS, rest))
+
+
 def test_permits_are_due_at_half_life_and_never_again_at_the_licences_end():
     start = LICENCE.from_ms
-    newest = InForce(1, LICENCE.sha256, start, start + LIFE_MS)
-    assert is_due(LICENCE, None, start)
-    assert not is_due(LICENCE, newest, start + LIFE_MS // 2 - 1)
-    assert is_due(LICENCE, newest, start + LIFE_MS // 2)
-    last = InForce(9, LICENCE.sha256, LICENCE.to_ms - 1000, LICENCE.to_ms)
-    assert not is_due(LICENCE, last, LICENCE.to_ms - 1)
-    assert is_due(LICENCE, InForce(1, "00" * 32, start, start + LIFE_MS), start)
+    newest = given(start)
+
+    def due(newest, at_ms, licence=LICENCE):
+        return is_due(licence, newest, HOLDER, UNBOUND, at_ms)
+
+    assert due(None, start)
+    assert not due(newest, start + LIFE_MS // 2 - 1)
+    assert due(newest, start + LIFE_MS // 2)
+    assert not due(given(LICENCE.to_ms - 1000), LICENCE.to_ms - 1)
+    other = parse_licence("b.toml", GOOD.replace(b"grace_s = 20", b"grace_s = 30"))
+    assert due(newest, start, other)
+
+
+@given_(st.integers(0, 10**9), st.integers(0, 10**8), st.integers(0, 10**6), st.integers(0, 10**8))
+def test_no_permit_allows_more_than_quotas_leave(run_ms, rest_ms, rest_ml, volume_ml):
+    holder = Holder("ndpr", "n01", "ab" * 32, "bat-ext", run_ms, volume_ml)
+    found = given(LICENCE.from_ms, holder, Rest(rest_ms, rest_ml))
+    assert found.run_ms_limit <= run_ms + rest_ms
+    assert found.volume_ml_limit == volume_ml + rest_ml
+    assert found.run_ms_limit <= run_ms + LIFE_MS + LICENCE.grace_ms
+
+
+def test_a_permit_shrinks_and_widens_with_what_quotas_leave():
+    start, hour = LICENCE.from_ms, 3_600_000
+    newest = given(start, rest=Rest(10 * hour))
+
+    def due(rest, run_ms=5000, after_ms=CHANGE_MS_MIN, volume_ml=0):
+        holder = Holder("ndpr", "n01", "ab" * 32, "bat-ext", run_ms, volume_ml)
+        return is_due(LICENCE, newest, holder, rest, start + after_ms)
+
+    assert not due(Rest(10 * hour))
+    # it ran for an hour, and the quota lost that hour: the same absolute limit
+    assert not due(Rest(9 * hour), 5000 + hour, hour)
+    assert due(Rest(8 * hour))
+    assert not due(Rest(8 * hour), after_ms=CHANGE_MS_MIN - 1)
+    assert not due(Rest(10 * hour - 59_000))
+    assert due(Rest(0))
+    assert not due(Rest(0), 5000 + 10 * hour, 10 * hour)
+    assert due(Rest(12 * hour))
+    assert due(UNBOUND)
+    assert due(Rest(10 * hour, 5000))
+    newest = given(start, rest=Rest(None, 50_000))
+    assert not due(Rest(None, 40_000), volume_ml=10_000)
+    assert due(Rest(None, 0), volume_ml=10_000)
+    assert due(Rest(None, 45_000), volume_ml=10_000)
+    assert due(UNBOUND)
+
+
+def test_a_withdrawal_ends_at_once_within_its_licence_and_is_not_taken_back_in_a_hurry():
+    now_ms = LICENCE.from_ms + 5000
+    newest = given(LICENCE.from_ms)
+    for at_ms in (now_ms, newest.not_after_ms + 10_000):
+        found = parse_permit(withdrawal_payload(newest, HOLDER, at_ms))
+        assert (found.serial, found.grace_ms) == (newest.serial + 1, 0)
+        assert found.not_after_ms - found.not_before_ms == 1
+        assert found.not_after_ms <= newest.not_after_ms <= LICENCE.to_ms
+        assert found.run_ms_limit == HOLDER.run_ms
+        assert found.issued_ms == at_ms
+        assert is_withdrawal(found)
+        assert not is_live(found, found.not_before_ms)
+    assert is_live(newest, newest.not_after_ms + LICENCE.grace_ms - 1)
+    assert not is_live(newest, newest.not_after_ms + LICENCE.grace_ms)
+    taken = parse_permit(withdrawal_payload(newest, HOLDER, now_ms))
+    assert not is_due(LICENCE, taken, HOLDER, UNBOUND, now_ms + CHANGE_MS_MIN - 1)
+    assert is_due(LICENCE, taken, HOLDER, UNBOUND, now_ms + CHANGE_MS_MIN)
 
 
 def test_of_several_licences_the_one_that_lasts_longest_counts():
@@ -113,6 +180,34 @@ def test_of_several_licences_the_one_that_lasts_longest_counts():
     licences = [LICENCE, later, ended, other]
     assert choose_licence(licences, "SN-0", at_ms) == later
     assert choose_licence(licences, "SN-0", later.to_ms) is None
+
+
+def test_a_version_takes_the_place_of_the_one_before_from_its_own_begin():
+    def version(**changes):
+        text = GOOD + f'version = 2\nreplaces = "{LICENCE.sha256}"\n'.encode()
+        for old, new in changes.items():
+            key = {"begins": b"from = 2026-11-01", "ends": b"to = 2026-12-01"}[old]
+            assert key in text
+            text = text.replace(key, key.split(b"2026")[0] + new)
+        return parse_licence("a-2.toml", text)
+
+    day = 86_400_000
+    shorter = version(ends=b"2026-11-10")
+    at_ms = LICENCE.from_ms + 5 * day
+    assert choose_licence([LICENCE, shorter], "SN-0", at_ms) == shorter
+    assert choose_licence([LICENCE, shorter], "SN-0", at_ms + 5 * day) is None
+    assert nearest_licence([LICENCE, shorter], "SN-0", at_ms + 5 * day) == shorter
+    later = version(begins=b"2026-11-20")
+    assert choose_licence([LICENCE, later], "SN-0", at_ms) == LICENCE
+    assert choose_licence([LICENCE, later], "SN-0", at_ms + 15 * day) == later
+    revoking = parse_licence(
+        "a-3.toml",
+        GOOD.replace(b"from = 2026-11-01", b"from = 2026-11-20")
+        + f'version = 2\nreplaces = "{LICENCE.sha256}"\nrevoked = 2026-11-25\n'.encode(),
+    )
+    assert choose_licence([LICENCE, revoking], "SN-0", at_ms + 15 * day) == revoking
+    assert choose_licence([LICENCE, revoking], "SN-0", at_ms + 25 * day) is None
+    assert nearest_licence([LICENCE], "SN-9", at_ms) is None
 
 
 def test_a_permit_stands_in_the_log_before_it_is_published(tmp_path):
@@ -172,7 +267,7 @@ def test_after_the_licence_no_permit_is_given_and_the_page_says_why(tmp_path):
         "grace",
         "orderly-stop-requested",
     ]
-    assert row["licence"] is None
+    assert not row["licence"]["in_force"]
     assert row["permit"]["serial"] == 1
     site.licence("b.toml", start_s=0, end_s=86400)
     (permit,) = permits(site.tick(2000))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from raffinate.errors import RejectedError
-from raffinate.evidence import denials, dsse, inbox, period, requests, views
+from raffinate.evidence import acknowledging, denials, dsse, inbox, notes, period, requests, views
 from raffinate.evidence.documents import Documents
 from raffinate.evidence.register import Register
 from raffinate.evidence.roster import Standing
@@ -38,13 +38,19 @@ _SIZE_DIGITS = 10**15
 
 
 class Actions:
-    """`load` it with what the service loaded; then `accept`, `observe` and `tick`."""
+    """`load` it with what the service loaded; then `accept`, `observe` and `tick`.
 
-    def __init__(self, plant: Plant, sign: SignGateway) -> None:
+    `shown` is an equipment of the newest snapshot.
+    """
+
+    def __init__(
+        self, plant: Plant, sign: SignGateway, shown: Callable[[str], Mapping[str, Any] | None]
+    ) -> None:
         self._plant = plant
         self._sign = sign
         self.register = Register()
         self.documents = Documents(self.register, sign)
+        self._shown = shown
         self._watch: Watch | None = None
         self._close_hour: int | None = None
 
@@ -62,6 +68,11 @@ class Actions:
         self._watch = Watch(self._plant, around, self._state, self._sign)
         self._close_hour = around.close_hour_utc
         self._watch.start(work)
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """What the gateway remembers of itself."""
+        return self._state
 
     @property
     def watching(self) -> bool:
@@ -88,6 +99,7 @@ class Actions:
             return known
         answer = {
             "activity": self._activity,
+            "acknowledge": self._acknowledge,
             "document": self._document,
             "export": self._export,
             "close": self._close,
@@ -132,9 +144,37 @@ class Actions:
             raise RejectedError("equipment", f"{item.descriptor}: {error.strerror}") from None
         subject = [(f"equipment/{item.id}.toml", descriptor)]
         index = self._sign("activity", subject, {**body, "actor": request.actor}, work)
+        work.state["activities"] = notes.note_activity(self._state, body, index)
         for digest, document in request.documents.items():
             work.documents.append((digest, "private", f"private/{digest}", document))
         return {"index": index}
+
+    def _acknowledge(self, request: Request, _: GatewayKeys, work: Work) -> dict[str, Any]:
+        """State that an operator takes note of a machine's state, as `shown` says it stands."""
+        body = request.body
+        item = self._plant.equipment.get(str(body.get("equipment")))
+        if item is None:
+            raise RejectedError("equipment", f"plant.toml has no equipment {body.get('equipment')}")
+        shown = self._shown(item.id)
+        now = () if shown is None else acknowledging.acknowledgeable(shown)
+        state = body.get("state")
+        if state not in now or shown is None:
+            raise RejectedError(
+                "state",
+                f"{item.id} is not in the state {state}; to acknowledge there is now: "
+                f"{', '.join(now) or 'nothing'}",
+            )
+        licence = None if shown["licence"] is None else shown["licence"]["sha256"]
+        who = request.actor["id"]
+        name, data = acknowledging.make(item, state, who, licence, work.now_ms)
+        said = acknowledging.statement_of(name, data, request.actor)
+        digest = said["sha256"]
+        index = self._sign("document", [(f"acknowledgement/{name}", digest)], said, work)
+        work.documents.append((digest, "document", f"documents/{digest}.toml", data))
+        kept = {"state": state, "who": who, "time_ms": work.now_ms, "index": index}
+        kept.update(sha256=said["sha256"], licence=licence)
+        acknowledging.remember(self._state, item.id, kept, work)
+        return {"index": index, "sha256": said["sha256"]}
 
     def _document(self, request: Request, _: GatewayKeys, work: Work) -> dict[str, Any]:
         return self.documents.act(request, work)

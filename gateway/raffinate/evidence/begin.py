@@ -22,10 +22,10 @@ from raffinate.tlog.publish import make_folder, sync_folder
 from raffinate.tlog.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from raffinate.evidence.store import Key, StoredPermit
+    from raffinate.evidence.office import Known, Version
 
 _PARTS = ("log", "evidence.sqlite")
 
@@ -117,7 +117,7 @@ def _start_log(keys_folder: Path, folder: Path, envelopes: Sequence[bytes], now_
 class _NoOffice:
     """No licences while a log is started."""
 
-    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
+    def refresh(self, now_ms: int) -> list[Version]:
         """None."""
         del now_ms
         return []
@@ -125,20 +125,20 @@ class _NoOffice:
     def told(self, digests: Sequence[str]) -> None:
         """Nothing to do."""
 
-    def issue(
-        self,
-        holders: Mapping[str, tuple[Key, StoredPermit | None]],
-        now_ms: int,
-        permit_keyid: str,
-    ) -> list[tuple[str, bytes]]:
+    def issue(self, known: Known) -> list[tuple[str, bytes]]:
         """None."""
-        del holders, now_ms, permit_keyid
+        del known
         return []
 
     def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
         """None."""
         del equipment, now_ms
         return None
+
+    def calendar(self, now_ms: int) -> list[dict[str, Any]]:
+        """None."""
+        del now_ms
+        return []
 
     def problems(self) -> list[str]:
         """None."""

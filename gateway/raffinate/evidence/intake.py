@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from raffinate.errors import RejectedError
-from raffinate.evidence import dsse, period
+from raffinate.evidence import dsse, notes, period
 from raffinate.evidence.chain import AHEAD, KNOWN, fallen
 from raffinate.evidence.roster import Standing
 from raffinate.evidence.statement import Statement, parse_statement
@@ -341,6 +341,7 @@ class Intake:
         info["unreceipted"] = body["unreceipted"] or 0
         info["last"] = {"seq": statement.seq, "type": statement.type, "time_ms": body["timeMs"]}
         info["receipt"] = {"seq": statement.seq, "index": index}
+        notes.note(key, statement, index)
         if statement.type in ("usage", "heartbeat"):
             info["use"] = body["equipment"]
             to_ms = body["interval"]["toMs"]

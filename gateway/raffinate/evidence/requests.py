@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raffinate.keys import GatewayKeys
 
 REQUEST = b"application/vnd.raffinate.request+json"
-KINDS = ("activity", "document", "export", "close")
+KINDS = ("activity", "acknowledge", "document", "export", "close")
 DOCUMENTS_MAX = 256
 REQUEST_BYTES_MAX = 12 << 20
 AGE_MS_MAX = 7 * 24 * 3600 * 1000

@@ -15,9 +15,10 @@ from raffinate.errors import RaffinateError, RejectedError, StorageFullError
 from raffinate.evidence import dsse, inbox, views
 from raffinate.evidence.actions import Actions
 from raffinate.evidence.anchoring import Anchoring
+from raffinate.evidence.history import RegisterHistory
 from raffinate.evidence.intake import Intake
 from raffinate.evidence.keyring import KeyRing
-from raffinate.evidence.office import keep_descriptors, withdrawn
+from raffinate.evidence.office import Desk, keep_descriptors, withdrawn
 from raffinate.evidence.receipts import ReceiptMaker
 from raffinate.evidence.roster import current_nodes
 from raffinate.evidence.statement import parse_statement
@@ -25,7 +26,6 @@ from raffinate.evidence.store import Finding, Key, Store
 from raffinate.evidence.verifier import Verifier
 from raffinate.evidence.work import Answers, Work
 from raffinate.model import Outgoing
-from raffinate.tlog.hashing import leaf_hash
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.sequencer import Sequencer
 from raffinate_wire import statement as wire
@@ -72,7 +72,8 @@ class EvidenceService:
         self._descriptors_kept = False
         self._now_ms = now_ms
         self._receipt_topics = {name: self._topic(name, topics.RECEIPT) for name in plant.nodes}
-        self._actions = Actions(plant, self._sign_gateway)
+        self._actions = Actions(plant, self._sign_gateway, self._shown)
+        self._desk = Desk(plant, self._ring, office, self._sign_gateway)
         self._load()
         self._ring.publish()
         self._snapshot = self._view()
@@ -181,10 +182,10 @@ class EvidenceService:
         try:
             self._intake.release_overdue(work)
             answers = inbox.take(self._data, self._accept_file, work)
-            told = self._log_licences(work)
+            told = self._desk.state_versions(work)
             if not self._descriptors_kept:
                 keep_descriptors(self._plant, work)
-            self._issue_permits(work)
+            self._desk.issue(self._actions.memory, work)
             answers += self._anchoring.work(self._data, work, self._sign_gateway)
             current = current_nodes(self._intake.keys).values()
             self._actions.tick(work, self._keys, current, now_ms)
@@ -256,6 +257,10 @@ class EvidenceService:
         self._actions.load(self._store, self._intake, self._log)
         self._anchoring.load(self._log, [signer.verifier for signer in self._keys.log])
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
+        history = RegisterHistory(self._store, self._log, self._intake.keys)
+        self._desk.load(
+            self._store, self._actions.register, self._intake.keys, self._permits, history
+        )
         self._given: dict[str, int] = {}
         self._recent: dict[str, deque[tuple[int, int]]] = {}
         self._stale = False
@@ -358,44 +363,6 @@ class EvidenceService:
         self._ring.settle(self._intake)
         return found
 
-    def _log_licences(self, work: Work) -> list[str]:
-        """State every licence version that the log does not have yet; their digests."""
-        told = []
-        for name, data, number, replaces in self._office.refresh(self._now_ms):
-            digest = views.sha256_hex(data)
-            known = self._licences_logged()
-            told.append(digest)
-            if digest in known:
-                continue
-            work.documents.append((digest, "licence", f"licences/{name}", data))
-            specific = {"licence": number, "sha256": digest, "replaces": replaces}
-            self._sign_gateway("licence", [(f"licences/{name}", digest)], specific, work)
-        return told
-
-    def _licences_logged(self) -> set[str]:
-        return {row[0] for row in self._store.documents() if row[1] == "licence"}
-
-    def _issue_permits(self, work: Work) -> None:
-        """Sign permits that are due; their serial and their place in the log come first."""
-        if not self._ring.has_permit_key:
-            return
-        holders, permit_key = self._holders(), self._keys.permit.keyid
-        for equipment, payload in self._office.issue(holders, self._now_ms, permit_key):
-            key, _ = holders[equipment]
-            data = dsse.sign(payload, dsse.PERMIT, self._keys.permit)
-            index = work.add_entry(data, leaf_hash(data))
-            work.permits.append(views.stored_permit(key.keyid, equipment, payload, index, data))
-
-    def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
-        """The newest enrolled key of each equipment's node, with its newest permit."""
-        found: dict[str, tuple[Key, StoredPermit | None]] = {}
-        current = current_nodes(self._intake.keys)
-        for equipment in self._plant.equipment.values():
-            key = current.get(equipment.node)
-            if key is not None and not key.revoked:
-                found[equipment.id] = (key, self._permits.get((key.keyid, equipment.id)))
-        return found
-
     def _receipts(self, work: Work) -> list[Outgoing]:
         """Receipts in the order of their statements; `old` follows from one to the next."""
         return self._make_receipts(work.receipts)
@@ -481,6 +448,11 @@ class EvidenceService:
         """The newest findings, newest first."""
         return self._store.findings()
 
+    def _shown(self, equipment: str) -> Mapping[str, Any] | None:
+        """An equipment as the newest snapshot shows it."""
+        rows = self._snapshot["equipment"]
+        return next((row for row in rows if row["id"] == equipment), None)
+
     def _view(self) -> dict[str, Any]:
         return views.snapshot(
             self._plant,
@@ -492,6 +464,7 @@ class EvidenceService:
             self._office,
             self._anchoring.view(self._now_ms),
             self._now_ms,
+            self._actions.memory.get("acknowledged", {}),
         )
 
 

@@ -299,6 +299,24 @@ class Store:
             "SELECT sha256, kind, name, data FROM documents ORDER BY kind, name, sha256"
         ).fetchall()
 
+    def has_document(self, sha256: str, kind: str) -> bool:
+        """True when a document of this digest and kind is kept."""
+        row = self.connection.execute(
+            "SELECT 1 FROM documents WHERE sha256 = ? AND kind = ?", (sha256, kind)
+        ).fetchone()
+        return row is not None
+
+    def documents_after(
+        self, row: int, kinds: Sequence[str]
+    ) -> list[tuple[int, str, str, str, bytes]]:
+        """(row, sha256, kind, name, data) of documents kept after `row`, in their order."""
+        marks = ", ".join("?" * len(kinds))
+        return self.connection.execute(
+            "SELECT rowid, sha256, kind, name, data FROM documents"  # noqa: S608 - marks alone
+            f" WHERE rowid > ? AND kind IN ({marks}) ORDER BY rowid",
+            (row, *kinds),
+        ).fetchall()
+
     def private_bytes(self) -> int:
         """Size of the documents that are only disclosed on purpose, bytes."""
         row = self.connection.execute(

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from raffinate.evidence.acknowledging import acknowledgeable
 from raffinate.evidence.dsse import decode_envelope
 from raffinate.evidence.store import StoredPermit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from raffinate.evidence.intake import Intake
     from raffinate.evidence.office import PermitOffice
@@ -59,6 +60,7 @@ def snapshot(
     office: PermitOffice,
     anchors: list[dict[str, Any]],
     now_ms: int,
+    acknowledged: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
     """See `web.evidence_shape.EvidenceState`."""
     return {
@@ -72,9 +74,13 @@ def snapshot(
         "anchors": anchors,
         "nodes": [_node(name, intake, status.get(name), current.get(name)) for name in plant.nodes],
         "equipment": [
-            _equipment(plant, item, current.get(item.node), permits, office, now_ms)
+            _acknowledged(
+                _equipment(plant, item, current.get(item.node), permits, office, now_ms),
+                acknowledged.get(item.id, ()),
+            )
             for item in plant.equipment.values()
         ],
+        "calendar": office.calendar(now_ms),
         "problems": office.problems()
         + [f"{item['source']}: {item['problem']}" for item in anchors if item["problem"]],
     }
@@ -130,8 +136,12 @@ def _equipment(
     use = next((use for use in info.get("use", ()) if use["id"] == item.id), None)
     registers = info.get("registers", {}).get(item.id)
     licence = office.view(item.id, now_ms)
-    said = use["state"] if use is not None and not _is_old(plant, item, info, now_ms) else None
-    state, reason = _state(key, members, licence, use, said, now_ms)
+    is_new = use is not None and not _is_old(plant, item, info, now_ms)
+    said = use["state"] if use is not None and is_new else None
+    state, reason = _state(key, members, registers, licence, use, said, now_ms)
+    bypass = info.get("bypass", {}).get(item.id)
+    if bypass is not None:
+        state, reason = "bypass", f"its key bypass is on: starts are possible; else: {reason}"
     return {
         "id": item.id,
         "name": item.name,
@@ -141,21 +151,54 @@ def _equipment(
         "state": state,
         "reason": reason,
         "licence": licence,
-        "permit": None if members is None else _permit(members),
+        "permit": None if members is None else _permit(members, registers),
         "registers": None
         if registers is None
         else dict(zip(("run_ms", "starts", "volume_ml"), registers, strict=True)),
         "last_denial": info.get("denials", {}).get(item.id),
+        "bypass": bypass,
     }
 
 
-def _permit(members: dict[str, Any]) -> dict[str, Any]:
+def _acknowledged(shown: dict[str, Any], known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """With what was taken note of, and what should be: each state once since it began."""
+    shown["acknowledgements"] = [dict(item) for item in known]
+    permit, licence, wanted = shown["permit"], shown["licence"], []
+    since_ms = {"conditions": 0, "grace": 0, "orderly-stop": 0, "bypass": 0}
+    if permit is not None:
+        since_ms["grace"] = permit["not_after_ms"]
+        since_ms["orderly-stop"] = permit["not_before_ms"]
+    if shown["bypass"] is not None:
+        since_ms["bypass"] = shown["bypass"]["since_ms"]
+    for state in acknowledgeable(shown):
+        done = any(
+            item["state"] == state
+            and item["time_ms"] >= since_ms[state]
+            and (state != "conditions" or item["licence"] == licence["sha256"])
+            for item in known
+        )
+        if not done:
+            wanted.append(state)
+    shown["to_acknowledge"] = wanted
+    return shown
+
+
+def _permit(members: dict[str, Any], registers: Sequence[int] | None) -> dict[str, Any]:
+    run_limit, volume_limit = members["runMsLimit"], members["volumeMlLimit"]
+    run_ms, _, volume_ml = (None, None, None) if registers is None else registers
+    life_ms = members["notAfterMs"] - members["notBeforeMs"]
     return {
         "serial": members["serial"],
         "not_before_ms": members["notBeforeMs"],
         "not_after_ms": members["notAfterMs"],
         "grace_ms": members["graceMs"],
-        "run_ms_limit": members["runMsLimit"],
+        "run_ms_limit": run_limit,
+        "volume_ml_limit": volume_limit,
+        "run_ms_left": None if run_ms is None else max(0, run_limit - run_ms),
+        "volume_ml_left": None
+        if volume_ml is None or volume_limit is None
+        else max(0, volume_limit - volume_ml),
+        "withdrawn": members["graceMs"] == 0 and life_ms == 1,
     }
 
 
@@ -169,28 +212,57 @@ def _is_old(plant: Plant, item: Equipment, info: dict[str, Any], now_ms: int) ->
 def _state(
     key: Key | None,
     permit: dict[str, Any] | None,
-    licence: dict[str, Any] | None,
+    registers: Sequence[int] | None,
+    licence: Mapping[str, Any] | None,
     use: dict[str, Any] | None,
     said: str | None,
     now_ms: int,
 ) -> tuple[str, str]:
-    """(state, reason): the later of what the node said and what the permit's dates say."""
+    """(state, reason): the later of what the node said and what the permit's limits say."""
     if key is None:
         return "unknown", "its node's key is not enrolled: `raffinate node enrol NODE CODE`"
+    without = "" if licence is not None and licence["in_force"] else "; no licence is in force"
+    withheld = _withheld(licence)
     if permit is None:
         state = "start-inhibit" if use is not None else "unknown"
+        if not without and withheld:
+            return said or state, f"no permit was given{withheld}"
         return said or state, "no licence in force, so no permit was given"
-    name = f"permit {permit['serial']} under licence {permit['licence']}"
-    end_ms, grace_ms = permit["notAfterMs"], permit["graceMs"]
-    ended, without = f"{name} has ended", "" if licence else "; no licence is in force"
-    if now_ms < end_ms:
-        state, reason = "compliant", name
-    elif now_ms < end_ms + grace_ms:
-        state, reason = "grace", f"{ended}{without}; grace of {grace_ms // 1000} s runs"
-    else:
-        stop = use is not None and use["run"]
-        state = "orderly-stop-requested" if stop else "start-inhibit"
-        reason = f"{ended}, and so has its grace{without}: no start"
+    state, reason = _by_permit(permit, registers, without, withheld, now_ms)
+    if state == "start-inhibit" and use is not None and use["run"]:
+        state = "orderly-stop-requested"
     if said in _STATES and _STATES.index(said) > _STATES.index(state):
         return said, f"{reason}; the node itself says {said}"
     return state, reason
+
+
+def _by_permit(
+    permit: dict[str, Any],
+    registers: Sequence[int] | None,
+    without: str,
+    withheld: str,
+    now_ms: int,
+) -> tuple[str, str]:
+    name = f"permit {permit['serial']} under licence {permit['licence']}"
+    end_ms, grace_ms = permit["notAfterMs"], permit["graceMs"]
+    if grace_ms == 0 and end_ms - permit["notBeforeMs"] == 1:
+        return "start-inhibit", f"{name} was withdrawn{withheld or without}: no start"
+    if now_ms >= end_ms + grace_ms:
+        return "start-inhibit", f"{name} has ended, and so has its grace{without}: no start"
+    if registers is not None and registers[0] >= permit["runMsLimit"]:
+        return "start-inhibit", f"{name}: the run time that it allows is used up: no start"
+    limit_ml = permit["volumeMlLimit"]
+    if registers is not None and limit_ml is not None and registers[2] >= limit_ml:
+        return "start-inhibit", f"{name}: the volume that it allows is used up: no start"
+    if now_ms >= end_ms:
+        return "grace", f"{name} has ended{without}; grace of {grace_ms // 1000} s runs"
+    return "compliant", name
+
+
+def _withheld(licence: Mapping[str, Any] | None) -> str:
+    """Why the licence engine keeps permits back, "" where it does not."""
+    decision = None if licence is None else licence["decision"]
+    if decision is None:
+        return ""
+    found = [item["text"] for item in decision["conditions"] if item["withholds"]]
+    return f": {'; '.join(found)}" if found else ""

@@ -1,137 +1,238 @@
-"""The permit office: watches `licences/*.toml` and gives the evidence service permits to sign."""
+"""The permit office: licences, papers and registers to decisions, decisions to permits.
+
+A permit is withheld while the engine withholds it, renewed before it ends, moved when quotas leave
+less or more, and taken back when its licence is out of force or a condition that binds starts
+fails. docs/permits.md tells a permit's life.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raffinate.errors import ConfigError
+from raffinate.evidence import dsse
+from raffinate.evidence.office import LICENCE, REGIME, Version
 from raffinate.evidence.service import EvidenceService
-from raffinate.evidence.views import permit_payload as members_of
 from raffinate.evidence.views import permit_signer as signer_of
 from raffinate.keys import load_gateway_keys
-from raffinate.licence.document import LICENCE_BYTES_MAX, Licence, parse_licence
+from raffinate.licence import shown
+from raffinate.licence.balance import rest
+from raffinate.licence.decide import decide
+from raffinate.licence.folder import LicenceFolder
+from raffinate.licence.gathering import Case, amounts, gather
 from raffinate.licence.permit import (
     LIFE_MS,
     Holder,
-    InForce,
-    choose_licence,
+    Rest,
     is_due,
+    is_live,
     permit_payload,
+    withdrawal_payload,
 )
 from raffinate.licence.registrar import Registrar
+from raffinate.licence.shelf import Shelf
 from raffinate.licence.shipped import shipped_regimes
+from raffinate.licence.versions import choose_licence, nearest_licence, standing
+from raffinate_wire.permit import Permit, parse_permit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from raffinate.evidence.office import Known
     from raffinate.evidence.store import Key, StoredPermit
-    from raffinate.model import Plant
+    from raffinate.licence.document import Licence
+    from raffinate.licence.facts import Facts
+    from raffinate.licence.outcome import Decision
+    from raffinate.licence.vouching import Vouching
+    from raffinate.model import Equipment, Plant
 
-SCAN_MS = 1000
-FILES_MAX = 1000
+DECIDE_MS = 5000
+"""How often facts are judged anew; changed licences and documents at once."""
 
 
-class LicenceFolder:
-    """The licences of a plant; a file that cannot be read is a problem and stops no other."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A machine's licence with the newest decision on it."""
 
-    def __init__(self, plant: Plant, folder: Path, life_ms: int = LIFE_MS) -> None:
+    licence: Licence
+    facts: Facts
+    decision: Decision
+    rest: Rest
+    stamp: tuple[int, int, tuple[int, ...]]
+
+
+class Office:
+    """`evidence.office.PermitOffice` over a plant folder."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        folder: Path,
+        life_ms: int = LIFE_MS,
+        vouching: Callable[[], Vouching] | None = None,
+    ) -> None:
         self._plant = plant
-        self._folder = folder
         self._life_ms = life_ms
-        self._licences: dict[str, tuple[Licence, bytes]] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
-        self._problems: dict[str, str] = {}
-        self._untold: dict[str, tuple[str, bytes, str, str | None]] = {}
-        self._scanned_ms: int | None = None
+        self._vouching = vouching
+        self._folder = LicenceFolder(plant, folder)
+        self._shelf = Shelf()
+        self._told: set[str] = set()
+        self._judged: dict[str, Judged] = {}
+        self._permits: dict[str, Permit] = {}
 
-    def refresh(self, now_ms: int) -> list[tuple[str, bytes, str, str | None]]:
-        """Licence versions not told yet: (file name, bytes, number, digest it replaces)."""
-        if self._scanned_ms is None or not 0 <= now_ms - self._scanned_ms < SCAN_MS:
-            self._scan()
-            self._scanned_ms = now_ms
-        return list(self._untold.values())
+    def refresh(self, now_ms: int) -> list[Version]:
+        """See the port."""
+        self._folder.scan(now_ms)
+        found = []
+        for licence, data in self._folder.files():
+            if licence.sha256 not in self._told:
+                replaces = self._folder.replaced(licence)
+                found.append(Version(LICENCE, licence.file, data, licence.number, replaces))
+        rests_on = {ref.partition("/")[0] for item in self._licences() for ref in item.rests_on}
+        for regime, data in self._shelf.shipped(rests_on):
+            if regime.sha256 not in self._told:
+                found.append(Version(REGIME, regime.file, data, regime.id, None))
+        return found
 
     def told(self, digests: Sequence[str]) -> None:
-        """These versions stand in the log."""
-        for digest in digests:
-            self._untold.pop(digest, None)
+        """See the port."""
+        self._told.update(digests)
 
-    def issue(
-        self,
-        holders: Mapping[str, tuple[Key, StoredPermit | None]],
-        now_ms: int,
-        permit_keyid: str,
-    ) -> list[tuple[str, bytes]]:
-        """(equipment, payload) of permits due now; one that another key signed is due again."""
+    def issue(self, known: Known) -> list[tuple[str, bytes]]:
+        """See the port."""
+        self._judge(known)
         found = []
-        for equipment, (key, newest) in holders.items():
-            item = self._plant.equipment[equipment]
-            licence = self._licence(equipment, now_ms)
-            before = None if newest is None else _in_force(newest)
-            known = newest is not None and signer_of(newest) == permit_keyid
-            if licence is None or (known and not is_due(licence, before, now_ms, self._life_ms)):
-                continue
-            serial = 1 if before is None else before.serial + 1
-            registers = key.info.get("registers", {}).get(equipment, (0, 0, 0))
-            holder = Holder(self._plant.site, item.node, key.keyid, equipment, registers[0])
-            payload = permit_payload(licence, holder, serial, now_ms, self._life_ms)
-            found.append((equipment, payload))
+        self._permits = {}
+        for equipment, (key, stored) in known.holders.items():
+            newest = None if stored is None else _members(stored)
+            if newest is not None:
+                self._permits[equipment] = newest
+            foreign = stored is not None and signer_of(stored) != known.permit_keyid
+            payload = self._next(equipment, key, newest, foreign, known)
+            if payload is not None:
+                found.append((equipment, payload))
+                self._permits[equipment] = parse_permit(payload)
         return found
 
     def view(self, equipment: str, now_ms: int) -> dict[str, Any] | None:
-        """The licence in force for the page."""
-        licence = self._licence(equipment, now_ms)
-        if licence is None:
-            return None
-        return {
-            "number": licence.number,
-            "issuer": licence.issuer,
-            "from_ms": licence.from_ms,
-            "to_ms": licence.to_ms,
+        """See the port."""
+        judged = self._judged.get(equipment)
+        if judged is not None:
+            facts = judged.facts
+            reports = facts.reports or {}
+            return shown.show_licence(judged.licence, judged.decision, facts.used, reports, now_ms)
+        licence = self._nearest(self._plant.equipment[equipment], now_ms)
+        return None if licence is None else shown.show_licence(licence, None, {}, {}, now_ms)
+
+    def calendar(self, now_ms: int) -> list[dict[str, Any]]:
+        """See the port."""
+        found = []
+        for item in self._plant.equipment.values():
+            judged = self._judged.get(item.id)
+            reports = {} if judged is None else judged.facts.reports or {}
+            found += [
+                (item.id, licence, reports)
+                for licence in standing(self._licences(), item.serial, now_ms)
+            ]
+        permits = {
+            equipment: permit.not_after_ms
+            for equipment, permit in self._permits.items()
+            if is_live(permit, now_ms)
         }
+        return shown.calendar(found, permits, self._shelf.regimes(), now_ms)
 
     def problems(self) -> list[str]:
-        """Files that cannot be used, in words."""
-        return sorted(self._problems.values())
+        """See the port."""
+        return self._folder.problems()
 
-    def _licence(self, equipment: str, now_ms: int) -> Licence | None:
-        serial = self._plant.equipment[equipment].serial
-        return choose_licence((item for item, _ in self._licences.values()), serial, now_ms)
+    def _files(self) -> dict[str, tuple[Licence, bytes]]:
+        """Licences of the folder and of the registry by SHA-256, with their exact bytes."""
+        found = {licence.sha256: (licence, data) for licence, data in self._shelf.licences()}
+        found.update({licence.sha256: (licence, data) for licence, data in self._folder.files()})
+        return found
 
-    def _scan(self) -> None:
-        paths = sorted(self._folder.glob("*.toml"))[:FILES_MAX] if self._folder.is_dir() else []
-        names = {path.name for path in paths}
-        for gone in [name for name in self._stamps if name not in names]:
-            del self._stamps[gone]
-            self._licences.pop(gone, None)
-            self._problems.pop(gone, None)
-        for path in paths:
-            try:
-                status = path.stat()
-                stamp = (status.st_mtime_ns, status.st_size)
-                if self._stamps.get(path.name) == stamp:
-                    continue
-                data = path.read_bytes() if status.st_size <= LICENCE_BYTES_MAX else b""
-                self._take(path, data)
-                self._stamps[path.name] = stamp
-            except (ConfigError, OSError) as error:
-                self._licences.pop(path.name, None)
-                self._problems[path.name] = f"licence not used: {error}"
+    def _licences(self) -> tuple[Licence, ...]:
+        return tuple(licence for licence, _ in self._files().values())
 
-    def _take(self, path: Path, data: bytes) -> None:
-        licence = parse_licence(str(path), data)
-        serials = {item.serial for item in self._plant.equipment.values()}
-        if licence.equipment not in serials:
-            raise ConfigError(
-                f"{path}: plant.toml has no equipment with serial {licence.equipment!r}"
+    def _nearest(self, item: Equipment, now_ms: int) -> Licence | None:
+        return nearest_licence(self._licences(), item.serial, now_ms)
+
+    def _judge(self, known: Known) -> None:
+        """Decide anew where licences, documents or registers changed, and each DECIDE_MS."""
+        self._shelf.take(known)
+        if self._vouching is not None:
+            self._shelf.trust(self._vouching())
+        papers, regimes = self._shelf.papers(), self._shelf.regimes()
+        files = self._files()
+        judged = {}
+        for equipment in known.holders:
+            item = self._plant.equipment[equipment]
+            licence = self._nearest(item, known.now_ms)
+            if licence is None:
+                continue
+            machines = tuple(
+                one for one in self._plant.equipment.values() if licence.covers(one.serial)
             )
-        self._problems.pop(path.name, None)
-        before = self._licences.get(path.name)
-        self._licences[path.name] = (licence, data)
-        if before is None or before[0].sha256 != licence.sha256:
-            replaces = None if before is None else before[0].sha256
-            self._untold[licence.sha256] = (path.name, data, licence.number, replaces)
+            stamp = (self._folder.changes, self._shelf.changes, _seqs(machines, known))
+            before = self._judged.get(equipment)
+            if (
+                before is not None
+                and (before.stamp, before.licence) == (stamp, licence)
+                and 0 <= known.now_ms - before.decision.at_ms < DECIDE_MS
+            ):
+                judged[equipment] = before
+                continue
+            by = self._shelf.by(licence.sha256, files[licence.sha256][1])
+            case = Case(item, licence, machines, newest=True, by=by, papers=papers)
+            spent = amounts(case, known)
+            facts = gather(self._plant, case, known, spent)
+            left = rest(licence, spent, case.vouched_papers(), len(machines), known.now_ms)
+            decision = decide(licence, regimes, facts, known.now_ms)
+            judged[equipment] = Judged(licence, facts, decision, left, stamp)
+        self._judged = judged
+
+    def _next(
+        self, equipment: str, key: Key, newest: Permit | None, foreign: bool, known: Known
+    ) -> bytes | None:
+        """The payload that is due for a machine now: a permit, a withdrawal, or none."""
+        now_ms = known.now_ms
+        item = self._plant.equipment[equipment]
+        registers = key.info.get("registers", {}).get(equipment, (0, 0, 0))
+        holder = Holder(
+            self._plant.site, item.node, key.keyid, equipment, registers[0], registers[2]
+        )
+        licence = choose_licence(self._licences(), item.serial, now_ms)
+        judged = self._judged.get(equipment)
+        if licence is None or judged is None or judged.licence.sha256 != licence.sha256:
+            return self._withdrawn(newest, holder, now_ms)
+        if judged.decision.withheld():
+            return _taken_back(newest, holder, now_ms)
+        left = judged.rest
+        known_permit = None if foreign else newest
+        if not is_due(licence, known_permit, holder, left, now_ms, self._life_ms):
+            return None
+        serial = 1 if newest is None else newest.serial + 1
+        return permit_payload(licence, holder, serial, now_ms, self._life_ms, left)
+
+    def _withdrawn(self, newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:
+        """No licence is in force: a permit whose licence simply ended runs out with its grace."""
+        if newest is None:
+            return None
+        before = next(
+            (item for item in self._licences() if item.sha256 == newest.licence_sha256), None
+        )
+        if before is None:
+            if self._folder.lies(newest.licence_sha256, now_ms):
+                return None
+        elif before in standing(self._licences(), self._serial(newest), now_ms) and (
+            before.revoked_ms is None or now_ms < before.revoked_ms
+        ):
+            return None
+        return _taken_back(newest, holder, now_ms)
+
+    def _serial(self, permit: Permit) -> str:
+        return self._plant.equipment[permit.equipment].serial
 
 
 def open_evidence(
@@ -141,19 +242,30 @@ def open_evidence(
     licences: Path,
     now_ms: int,
     permit_life_ms: int = LIFE_MS,
+    vouching: Callable[[], Vouching] | None = None,
 ) -> EvidenceService:
     """The evidence service of a gateway: `keys` and `data` were made by `raffinate keys init`.
 
+    `vouching` tells whom to believe about documents, as the auditor will; without it nobody.
     Raises ConfigError, RaffinateError (no log, keys of another log), LogStateError.
     """
-    office = LicenceFolder(plant, licences, permit_life_ms)
+    office = Office(plant, licences, permit_life_ms, vouching)
     service = EvidenceService(plant, load_gateway_keys(keys), data, office, now_ms)
     service.take_documents(Registrar(shipped_regimes()))
     return service
 
 
-def _in_force(permit: StoredPermit) -> InForce:
-    members = members_of(permit)
-    return InForce(
-        permit.serial, members["licenceSha256"], members["issuedMs"], members["notAfterMs"]
-    )
+def _seqs(machines: tuple[Equipment, ...], known: Known) -> tuple[int, ...]:
+    """How far the statements about each machine have come."""
+    holders = (known.holders.get(one.id) for one in machines)
+    return tuple(-1 if holder is None else holder[0].chain.seq for holder in holders)
+
+
+def _members(stored: StoredPermit) -> Permit:
+    return parse_permit(dsse.decode_envelope(stored.envelope).payload)
+
+
+def _taken_back(newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:
+    if newest is None or not is_live(newest, now_ms):
+        return None
+    return withdrawal_payload(newest, holder, now_ms)
