@@ -52,6 +52,26 @@ def ask_gateway(
     return hand_over(data, name, content, wait_s, sleep)
 
 
+def acknowledge(
+    keys: Path,
+    data: Path,
+    equipment: str,
+    state: str,
+    actor: Mapping[str, str],
+    wait_s: float,
+    now_ms: int,
+    *,
+    sleep: Sleep = time.sleep,
+) -> dict[str, Any]:
+    """`index` and `sha256` of an acknowledgement that the running gateway states.
+
+    `state` is one of `acknowledging.STATES`. Raises RaffinateError, also for a state that the
+    machine is not in.
+    """
+    body = {"equipment": equipment, "state": state}
+    return ask_gateway(keys, data, "acknowledge", actor, body, (), wait_s, now_ms, sleep=sleep)
+
+
 def read_entry(data: Path, index: int) -> Statement:
     """A statement of the published log. Raises RaffinateError."""
     try:
