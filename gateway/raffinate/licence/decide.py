@@ -71,21 +71,21 @@ def decide(licence: Licence, regimes: Sequence[Regime], facts: Facts, at_ms: int
     """What `licence` says of `facts` at `at_ms` (UTC ms); `regimes` are those its rules are in."""
     case = Case(licence, facts, at_ms)
     found = [result for family in FAMILIES for result in family(case)]
-    for waiver in licence.waivers:
-        if at_ms < waiver.until_ms:
-            found = [_waived(item, waiver, case) for item in found]
+    waivers = {item.condition: item for item in licence.waivers if at_ms < item.until_ms}
+    if waivers:
+        found = [_waived(item, waivers.get(item.code), case) for item in found]
     found += rules(licence, regimes, at_ms)
     whole = worst(tuple(item.result for item in found))
     return Decision(whole, at_ms, licence.sha256, tuple(found), recorded(case))
 
 
-def _waived(found: ConditionResult, waiver: Waiver, case: Case) -> ConditionResult:
-    """The result of the condition that a waiver in date names; of any other, that itself.
+def _waived(found: ConditionResult, waiver: Waiver | None, case: Case) -> ConditionResult:
+    """The result of a condition under the waiver in date that names it, if one does.
 
     Only a licence that somebody vouches for turns it green. No start is withheld either way: a
     gateway that cannot tell who vouches must not be stricter than the licence it has.
     """
-    if found.code != waiver.condition or found.result == PASS:
+    if waiver is None or found.result == PASS:
         return found
     inputs = (*found.inputs, ("waiver in licence", case.licence.sha256))
     if case.facts.vouched is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ INSUFFICIENT: Result = "INSUFFICIENT"
 EXPIRED_RULE: Result = "EXPIRED-RULE"
 ORDER: tuple[Result, ...] = (FAIL, EXPIRED_RULE, INSUFFICIENT, PASS)
 """Worst first."""
+
+_DECIMALS = 6
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TEXTS_KEPT = 4096
 
 NOT_LEGAL_ADVICE = "Not legal advice."
 
@@ -69,6 +74,7 @@ def worst(results: tuple[Result, ...]) -> Result:
     return min(results, key=ORDER.index, default=PASS)
 
 
+@lru_cache(_TEXTS_KEPT)
 def day(at_ms: int) -> str:
     """An instant for people: UTC, to the second, or in ms where it is beyond the calendar."""
     try:
@@ -78,13 +84,10 @@ def day(at_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+@lru_cache(_TEXTS_KEPT)
 def plain(number: int | Fraction) -> str:
     """A number for people: at most 6 decimals, none that is only a zero."""
     scaled = round(number * 10**_DECIMALS)
     whole, rest = divmod(abs(scaled), 10**_DECIMALS)
     decimals = f".{rest:0{_DECIMALS}}".rstrip("0").rstrip(".")
     return f"{'-' if scaled < 0 else ''}{whole}{decimals}"
-
-
-_DECIMALS = 6
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,25 +7,27 @@ only rumoured, or contradicted by another rule, decides nothing: INSUFFICIENT, w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raffinate.licence.outcome import EXPIRED_RULE, INSUFFICIENT, PASS, ConditionResult, Result
 from raffinate.licence.regime import UNKNOWN, find, standings, weakest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from raffinate.licence.document import Licence
-    from raffinate.licence.regime import Regime, Standing
+    from raffinate.licence.regime import Instrument, Regime, Standing
 
 
 def rules(licence: Licence, regimes: Sequence[Regime], at_ms: int) -> Iterator[ConditionResult]:
     """One `rule:regime/number` for each rule of `rests_on`."""
     if not licence.rests_on:
         return
-    found = {item.instrument.ref: item for item in standings(regimes, at_ms)}
-    for ref in licence.rests_on:
-        limbs = [found[item.ref] for item in find(regimes, ref)]
+    wanted = {ref: find(regimes, ref) for ref in licence.rests_on}
+    found = {item.instrument.ref: item for item in standings(_near(regimes, wanted), at_ms)}
+    for ref, instruments in wanted.items():
+        limbs = [found[item.ref] for item in instruments]
         yield rule(ref, limbs) if limbs else _absent(ref)
 
 
@@ -41,7 +43,9 @@ def rule(ref: str, limbs: Sequence[Standing]) -> ConditionResult:
         inputs.append((item.instrument.ref, f"{item.state}: {'; '.join(item.why)}"))
         inputs += [("conflicts with", other) for other in item.conflicts]
         inputs += [("source", source) for source in item.sources]
-    text = ", ".join(dict.fromkeys(item.word for item in limbs))
+    text = ", ".join(dict.fromkeys(item.state for item in limbs))
+    if result == EXPIRED_RULE:
+        text += f"; its review was due by {min(item.review_by.date for item in limbs)}"
     if any(item.conflicts for item in limbs):
         text += "; sources conflict"
     first = limbs[0]
@@ -54,6 +58,22 @@ def rule(ref: str, limbs: Sequence[Standing]) -> ConditionResult:
         rule=f"{ref} as of {first.as_of.date}, {first.instrument.regime_sha256}",
         evidence=weakest([item.evidence for item in limbs]),
     )
+
+
+def _near(regimes: Sequence[Regime], wanted: Mapping[str, tuple[Instrument, ...]]) -> list[Regime]:
+    """The regimes with no more than the wanted instruments and those in conflict with them."""
+    named = {item.ref for found in wanted.values() for item in found}
+    against = {ref for found in wanted.values() for item in found for ref in item.conflicts_with}
+    near = []
+    for regime in regimes:
+        kept = tuple(
+            item
+            for item in regime.instruments
+            if item.ref in named or item.ref in against or not named.isdisjoint(item.conflicts_with)
+        )
+        if kept:
+            near.append(replace(regime, instruments=kept))
+    return near
 
 
 def _absent(ref: str) -> ConditionResult:
