@@ -9,6 +9,7 @@ from raffinate.evidence.authority import open_authority
 from raffinate.evidence.begin import begin
 from raffinate.licence.document import format_licence
 from raffinate.licence.office import open_evidence
+from raffinate.licence.vouching import NOBODY
 from raffinate.model import Equipment, Inbound, Node, Plant
 from raffinate_wire.status import format_online
 
@@ -21,7 +22,7 @@ def make_plant(folder, nodes=("n01", "n02", "n03", "n04"), equipment=(("bat-ext"
     for number, (name, node) in enumerate(equipment):
         descriptor = folder / "equipment" / f"{name}.toml"
         descriptor.parent.mkdir(parents=True, exist_ok=True)
-        descriptor.write_text(f'serial = "SN-{number}"\n')
+        descriptor.write_text(f'serial = "SN-{number}"\nstages = ["e01"]\n')
         made[name] = Equipment(
             name, name, "maker", "model", f"SN-{number}", node, ("e01",), None, descriptor, {}
         )
@@ -51,10 +52,18 @@ class Site:
             self.data.mkdir()
             begin(self.keys, self.data, ORIGIN, self.now_ms)
         self.service = None
+        self.vouching = NOBODY
         self.open()
 
     def open(self):
-        self.service = open_evidence(self.plant, self.keys, self.data, self.licences, self.now_ms)
+        self.service = open_evidence(
+            self.plant,
+            self.keys,
+            self.data,
+            self.licences,
+            self.now_ms,
+            vouching=lambda: self.vouching,
+        )
 
     def reopen(self):
         self.service.close()

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 def acknowledge(
     equipment: str, state: str, actor: str, plant: Path, wait_s: float, as_json: bool
 ) -> None:
-    """State that an operator took note of EQUIPMENT's grace, of a request to stop it in good
-    order, of its licence's conditions or of its bypass.
+    """State that an operator took note of a state of EQUIPMENT.
 
-    The running gateway makes the paper, signs what it states and logs it. Nothing else changes: no
-    permit is longer for it, and no machine stops.
-    """  # noqa: D205 - the first sentence is the command's help
+    Of its grace, of a request to stop it in good order, of its licence's conditions or of its
+    bypass. The running gateway makes the paper, signs what it states and logs it. Nothing else
+    changes: no permit is longer for it, and no machine stops.
+    """
     config = load_config(plant)
     if equipment not in config.plant.equipment:
         names = ", ".join(config.plant.equipment) or "none"

@@ -31,7 +31,11 @@ def acknowledgeable(shown: Mapping[str, Any]) -> tuple[str, ...]:
     found = [_OF_STATE[shown["state"]]] if shown["state"] in _OF_STATE else []
     if shown.get("bypass") is not None and "bypass" not in found:
         found.append("bypass")
-    if shown["licence"] is not None:
+    licence = shown["licence"]
+    decision = None if licence is None else licence["decision"]
+    if decision is not None and any(
+        item["code"] == "acknowledgement" for item in decision["conditions"]
+    ):
         found.append("conditions")
     return tuple(found)
 

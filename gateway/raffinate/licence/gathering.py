@@ -6,12 +6,12 @@ unknown never passes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raffinate.evidence import notes
 from raffinate.licence.balance import UNKNOWN, Metered, period_ms, told, used
-from raffinate.licence.facts import IDLE, By, Facts
+from raffinate.licence.facts import By, Facts
 from raffinate.licence.papers import Acknowledgement, Report
 from raffinate.licence.parts import OPERATION
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raffinate.evidence.office import Known
-    from raffinate.evidence.store import Key
     from raffinate.licence.document import Licence, Quota
     from raffinate.licence.facts import Used
     from raffinate.licence.papers import Paper, Vouched
@@ -43,22 +42,28 @@ class Case:
 
 
 def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | None]) -> Facts:
-    """The facts of `case` as they stand; `spent` are its `amounts`."""
+    """The facts of `case`, for leave to start it: as they were if it ran now.
+
+    `spent` are its `amounts`.
+    """
     item = case.item
     key, _ = known.holders[item.id]
     activities = known.activities.get(item.id, ())
-    use = _use(key, item.id)
-    running = None if use is None else bool(use["run"])
-    under_way = notes.under_way(activities, known.now_ms)
-    doing = None if running is None else OPERATION if running else IDLE
-    facts = Facts(
+    kinds = dict.fromkeys(
+        section.kind
+        for section in plant.sections
+        if any(stage.id in item.stages for stage in section.stages)
+    )
+    return Facts(
         vouched=case.by,
         newest=case.newest,
         clock=key.info.get("clock"),
         serial=item.serial,
         site=plant.site,
-        activity=under_way or doing,
+        activity=notes.under_way(activities, known.now_ms) or OPERATION,
         start="none",
+        stages=item.stages,
+        sections=tuple(kinds),
         papers=case.papers,
         used={
             place: told(quota, spent.get(place)) for place, quota in enumerate(case.licence.quotas)
@@ -69,15 +74,6 @@ def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | No
             dict.fromkeys(one["what"] for one in notes.unexplained(key.info, activities))
         ),
     )
-    if running is None:
-        return facts
-    stages = item.stages if running else ()
-    kinds = dict.fromkeys(
-        section.kind
-        for section in plant.sections
-        if any(stage.id in stages for stage in section.stages)
-    )
-    return replace(facts, stages=stages, sections=tuple(kinds))
 
 
 def amounts(case: Case, known: Known) -> Mapping[int, Used | None]:
@@ -104,10 +100,6 @@ def _metered(case: Case, quota: Quota, known: Known, from_ms: int) -> Metered:
     if len(case.machines) < len(case.licence.serials):
         totals[1] = totals[3] = UNKNOWN
     return Metered(*totals)
-
-
-def _use(key: Key, equipment: str) -> Mapping[str, Any] | None:
-    return next((use for use in key.info.get("use", ()) if use["id"] == equipment), None)
 
 
 def _acknowledged(case: Case, remembered: Sequence[Mapping[str, Any]]) -> bool:

@@ -266,6 +266,9 @@ def _members(stored: StoredPermit) -> Permit:
 
 
 def _taken_back(newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:
-    if newest is None or not is_live(newest, now_ms):
+    """A withdrawal, where the newest permit still lets the machine start."""
+    if newest is None or not is_live(newest, now_ms) or holder.run_ms >= newest.run_ms_limit:
+        return None
+    if newest.volume_ml_limit is not None and holder.volume_ml >= newest.volume_ml_limit:
         return None
     return withdrawal_payload(newest, holder, now_ms)
