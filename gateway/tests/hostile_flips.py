@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import tomllib
 
-from raffinate.audit import chunk, conformity, entries
+from raffinate.audit import chunk, conformity, documents, entries
 from raffinate.audit import verify as verifying
 from raffinate.audit.policy import parse_policy
 from raffinate.audit.report import EXIT_FAIL, as_text, exit_status
@@ -24,7 +24,7 @@ PURE = (
     (dsse, "decode_envelope"),
     (entries, "parse_statement"),
     (chunk, "parse_statement"),
-    (conformity, "parse_licence"),
+    (documents, "parse_licence"),
     (conformity, "parse_permit"),
     (tomllib, "loads"),
     (verifying, "parse_note"),

@@ -151,7 +151,7 @@ class Framed(Plant):
         super().__init__(folder, nodes=1, rounds=0)
         self.meter = [0, 0]
         self.frames, self.prev = [], ZERO_PREV
-        descriptor = b'serial = "SN-0"\nvolume = "e01/flow_aq"\n'
+        descriptor = b'serial = "SN-0"\nstages = ["e01"]\nvolume = "e01/flow_aq"\n'
         digest = sha256(descriptor).hexdigest()
         self.log.write(f"equipment/{digest}.toml", descriptor)
         subjects = self.maker.subjects[self.one.node]

@@ -134,14 +134,15 @@ def test_a_refused_start_is_a_notice_and_a_bridged_one_fails_that_machine_alone(
     assert exit_status(result) == 4
 
 
-def test_running_on_after_the_end_is_a_notice_and_a_start_then_fails(audit):
+def test_running_on_after_the_end_fails_and_so_does_a_start(audit):
     audit.run(1)
     one, _ = audit.nodes
     one.time_ms = START_MS + 86400 * 31 * 1000
     audit.send(one, one.usage(permit=1))
     result = audit.verify(audit.export("on"))
-    assert result.verdict("licence-conformant") == "PASS"
-    assert result.counts["RAN-ON"] == 1
+    assert result.machines == {"SN-0": "FAIL", "SN-1": "PASS"}
+    assert (result.counts["RAN-ON"], result.counts["USE-OUTSIDE-LICENCE"]) == (1, 1)
+    assert result.first("licence-conformant").detail.startswith("0.00 h from 2026-12-")
     started = SimulatedNode.usage
     payload = parse_statement(dsse.decode_envelope(started(one, permit=1)).payload).body
     use = [{**item, "starts": 1} for item in payload["equipment"]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from raffinate.audit.facts import Activity, Booted, Interval, MeterReading
-from raffinate.audit.frames import FrameChecker
+from raffinate.audit.frames import FrameChecker, Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,20 @@ CHANGES_MAX = 1000
 ACTIVITIES_MAX = 10_000
 MACHINES_MAX = 10_000
 _UNREAD = "run unread"
+_UNDECLARED = {
+    "firmware": "FIRMWARE-UNDECLARED",
+    "config": "CONFIG-UNDECLARED",
+    "calibration": "CALIBRATION-UNDECLARED",
+}
 _ALLOWS = {
+    "config": {
+        "upgrade",
+        "repair",
+        "maintenance",
+        "commissioning",
+        "assembly",
+        "calibration",
+    },
     "firmware": {"upgrade", "repair", "maintenance", "commissioning", "assembly"},
     "calibration": {"calibration", "repair", "maintenance", "commissioning", "assembly"},
 }
@@ -116,6 +129,7 @@ class _Board:
     """What a key's statements said last of its board."""
 
     firmware: str
+    config: str
     calibration: str
     machines: frozenset[str] = frozenset()
     time_ms: int | None = None
@@ -127,7 +141,8 @@ class UseChecker:
 
     def __init__(self, context: Context) -> None:
         self._cross = CrossChecker(context)
-        self._frames = FrameChecker(context, self._cross)
+        watchers = self._cross, context.result.extremes
+        self._frames = FrameChecker(context, Watchers(watchers))
 
     def take(self, fact: Fact) -> None:
         """One fact more, in the order of the log."""
@@ -169,14 +184,14 @@ class CrossChecker:
             self._end_flow(machine)
         for change in self._changes:
             if not any(_explains(activity, change) for activity in self._activities):
+                self._result.undeclared.setdefault(change.origin.keyid, []).append(change.what)
                 self._result.add(
-                    "FIRMWARE-UNDECLARED" if change.what == "firmware"
-                    else "CALIBRATION-UNDECLARED",
+                    _UNDECLARED[change.what],
                     f"{change.what} of {change.origin.node} changed without an activity",
                     index=change.origin.index,
                     node=change.origin.node,
                     seq=change.origin.seq,
-                )  # fmt: skip
+                )
 
     def gauge(self, interval: Interval) -> FlowGauge | None:
         """What measures the flows of an interval's machines; None where none names its point."""
@@ -340,18 +355,21 @@ class CrossChecker:
         board = self._boards.get(fact.origin.keyid)
         time_ms = fact.to_ms if isinstance(fact, Interval) else None
         if board is None:
-            board = self._boards[fact.origin.keyid] = _Board(fact.firmware, fact.calibration)
+            board = _Board(fact.firmware, fact.config, fact.calibration)
+            self._boards[fact.origin.keyid] = board
         if isinstance(fact, Interval):
             board.machines = frozenset(use.equipment for use in fact.uses)
         for what, old, new in (
             ("firmware", board.firmware, fact.firmware),
+            ("config", board.config, fact.config),
             ("calibration", board.calibration, fact.calibration),
         ):
             if old != new and len(self._changes) < CHANGES_MAX:
                 change = _Change(what, fact.origin, board.machines, board.time_ms)
                 board.open.append(change)
                 self._changes.append(change)
-        board.firmware, board.calibration = fact.firmware, fact.calibration
+        board.firmware, board.config = fact.firmware, fact.config
+        board.calibration = fact.calibration
         if time_ms is not None:
             for change in board.open:
                 change.to_ms = time_ms

@@ -81,6 +81,7 @@ class EntryChecker:
             "gap": self._gap,
             "fork": self._fork,
             "licence": self._licence,
+            "document": self._document,
             "denial": self._denial,
             "time-anchor": self._time_anchor,
             "period-close": self._close,
@@ -106,6 +107,7 @@ class EntryChecker:
             return
         if item.count > 1 and (
             self.roster.known(signer.keyid).ended
+            or self._conformity.cuts(item)
             or signer.chain.place(item.first.seq, item.first.prev) not in (NEXT, AHEAD)
         ):
             for single in self._split(item):
@@ -141,8 +143,9 @@ class EntryChecker:
         elif self._bounds.unbounded:
             detail = f"{self._bounds.unbounded} statements of nodes"
             result.add("UNWITNESSED", detail, index=self._bounds.size)
-        self._conformity.finish()
         self._telling.finish()
+        result.as_of_ms = newest_ms
+        self._conformity.finish(newest_ms)
 
     def _entry(self, item: Entry) -> None:
         index = item.index
@@ -273,6 +276,9 @@ class EntryChecker:
     def _licence(self, run: Run, _signer: Signer) -> None:
         self._conformity.licence(run.index, run.first.body)
 
+    def _document(self, run: Run, _signer: Signer) -> None:
+        self._conformity.document(run.index, run.first.body)
+
     def _denial(self, run: Run, signer: Signer) -> None:
         if signer.role == "gateway":
             self._conformity.denial(run.index, run.first, signer.name)
@@ -285,6 +291,7 @@ class EntryChecker:
         self._telling.close(run, signer)
 
     def _activity(self, run: Run, signer: Signer) -> None:
+        self._conformity.activity(run.index, run.first.body)
         self._telling.activity(run, signer)
 
     def _admin(self, run: Run, signer: Signer) -> None:

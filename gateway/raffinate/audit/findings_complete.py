@@ -146,6 +146,12 @@ ABOUT_COMPLETE: dict[str, Code] = {
         "A board's firmware digest changed, and no activity on its machines says why (class D).",
         "Ask for the work order; compare the digest with the released ones.",
     ),
+    "CONFIG-UNDECLARED": Code(
+        COMPLETE,
+        INSUFFICIENT,
+        "A board's configuration changed, and no activity on its machines says why (class D).",
+        "Ask for the work order, and compare the node's configuration with the plant's.",
+    ),
     "CALIBRATION-UNDECLARED": Code(
         COMPLETE,
         INSUFFICIENT,

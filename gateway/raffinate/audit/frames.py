@@ -16,7 +16,7 @@ from raffinate.audit.facts import Booted, FrameRange, Gap, Interval
 from raffinate.audit.framefile import FrameFileError, FrameLine, parse_path, read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from raffinate.audit.facts import Context, Fact, Origin
 
@@ -43,6 +43,33 @@ class Watcher(Protocol):
 
     def gauge(self, interval: Interval) -> Gauge | None:
         """What to show the frames of this interval to."""
+
+
+class Watchers:
+    """Several watchers as one."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def gauge(self, interval: Interval) -> Gauge | None:
+        """Those who want to see the interval's frames."""
+        gauges = [found for one in self._watchers if (found := one.gauge(interval)) is not None]
+        if len(gauges) == 1:
+            return gauges[0]
+        return _Gauges(gauges) if gauges else None
+
+
+class _Gauges:
+    def __init__(self, gauges: Sequence[Gauge]) -> None:
+        self._gauges = gauges
+
+    def take(self, frame: FrameLine) -> None:
+        for one in self._gauges:
+            one.take(frame)
+
+    def done(self, *, whole: bool) -> None:
+        for one in self._gauges:
+            one.done(whole=whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from raffinate.audit.extremes import Extremes
 from raffinate.audit.findings import CODES, LICENCE, NOTICE, PASS, QUESTIONS, WORST_FIRST
 
 if TYPE_CHECKING:
+    from raffinate.audit.accounts import Account, DenialSeen
+    from raffinate.audit.machines import Descriptor
     from raffinate.audit.timeline import Timeline
     from raffinate.licence.document import Licence
+    from raffinate.licence.outcome import ConditionResult
+    from raffinate.licence.papers import Paper
 
     Register = tuple[int, int, int]
 
@@ -19,7 +24,10 @@ FINDINGS_KEPT_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One observation: its code, the log entry or file it rests on, whom it concerns."""
+    """One observation: its code, the log entry or file it rests on, whom it concerns.
+
+    `condition`: the licence's condition that was decided otherwise than PASS.
+    """
 
     code: str
     detail: str
@@ -28,6 +36,7 @@ class Finding:
     node: str | None = None
     seq: int | None = None
     equipment: str | None = None
+    condition: ConditionResult | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +57,23 @@ class LicenceSeen:
     sha256: str
     licence: Licence | None
     vouched: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperSeen:
+    """A version of a document (or regime) that the log states, and who vouches for it.
+
+    `readable` False: its bytes are not in the bundle, or say otherwise. `paper` None: no paper.
+    """
+
+    kind: str
+    name: str
+    version: int
+    sha256: str
+    index: int
+    vouched: str | None
+    readable: bool
+    paper: Paper | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +100,9 @@ class Result:
     """The outcome, by machines' serials: licence verdicts, and how their time is accounted for.
 
     The first `anchored` entries were there at `anchor_ms`; what follows is the unwitnessed suffix.
+    `accounts` are by (serial, licence number, issuer); `undeclared` has by keyid which digests of
+    the board changed without an activity; `extremes` what frames show of points with limits;
+    `as_of_ms` is the newest time stated in the log.
     """
 
     origin: str = ""
@@ -89,6 +118,13 @@ class Result:
     meters: dict[str, Meter] = field(default_factory=dict)
     licences: dict[str, LicenceSeen] = field(default_factory=dict)
     keys: list[KeySeen] = field(default_factory=list)
+    papers: list[PaperSeen] = field(default_factory=list)
+    accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
+    denials: list[DenialSeen] = field(default_factory=list)
+    descriptors: dict[str, Descriptor] = field(default_factory=dict)
+    undeclared: dict[str, list[str]] = field(default_factory=dict)
+    extremes: Extremes = field(default_factory=Extremes)
+    as_of_ms: int | None = None
     anchor_ms: int | None = None
     anchored: int = 0
     _first: dict[str, Finding] = field(default_factory=dict)
@@ -103,9 +139,10 @@ class Result:
         node: str | None = None,
         seq: int | None = None,
         equipment: str | None = None,
+        condition: ConditionResult | None = None,
     ) -> None:
         """Take a finding; beyond the first thousand only their number is kept."""
-        finding = Finding(code, detail, index, file, node, seq, equipment)
+        finding = Finding(code, detail, index, file, node, seq, equipment, condition)
         self.counts[code] += 1
         effect, question = CODES[code].effect, CODES[code].question
         kept = self.counts.total() <= FINDINGS_KEPT_MAX or self.counts[code] == 1
