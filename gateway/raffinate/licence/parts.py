@@ -48,6 +48,7 @@ CODES = (
     "no-retransfer",
     "no-military-use",
     "no-unlisted-parties",
+    "small-amount",
     "acknowledgement",
 )
 """Conditions that stand once in a licence and may be waived."""

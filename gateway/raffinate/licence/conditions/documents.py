@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raffinate.licence.conditions.names import fold
 from raffinate.licence.outcome import INSUFFICIENT, PASS, ConditionResult
-from raffinate.licence.papers import Acknowledgement, Approval, Report
+from raffinate.licence.papers import Acknowledgement, Approval, Lot, Report
 from raffinate.licence.parts import NO_TERMS
 
 if TYPE_CHECKING:
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
     from raffinate.licence.parts import Requirement
 
 CONDITIONS = "conditions"
+SMALL_AMOUNTS = "small amounts"
 
 
 def documents(case: Case) -> Iterator[ConditionResult]:
-    """One `document:…` a requirement; `acknowledgement` where the licence sets conditions."""
+    """One `document:…` a requirement; `acknowledgement` where the licence sets conditions.
+
+    `small-amount` where a lot tells its share of controlled material.
+    """
     for item in case.licence.requires:
         yield required(case, item)
+    shares = [
+        known
+        for known, lot in case.papers(Lot)
+        if lot.share_percent and lot.produced_ms >= case.licence.from_ms
+    ]
+    if shares:
+        yield small_amounts(case, shares)
     if case.licence.conditions != NO_TERMS:
         yield acknowledged(case)
 
@@ -51,6 +63,28 @@ def required(case: Case, item: Requirement) -> ConditionResult:
         return ConditionResult(item.code, PASS, "X", text, proving)
     text = f"{what}: {'nobody vouches for it, or it ended' if found else 'not there'}"
     return ConditionResult(item.code, INSUFFICIENT, "X", text, inputs, withholds=item.before_start)
+
+
+def small_amounts(case: Case, shares: list[Known]) -> ConditionResult:
+    """Goods with even a small share of controlled material need an approval each, or one of all.
+
+    Its `what` is the lot's id, or `small amounts`.
+    """
+    approved = {
+        fold(approval.what): known
+        for known, approval in case.proofs(Approval)
+        if _is_for(case, approval)
+    }
+    of_all = approved.get(SMALL_AMOUNTS)
+    inputs = []
+    for lot in shares:
+        approval = approved.get(fold(lot.paper.id), of_all)
+        if approval is None:
+            text = f"no vouched approval of lot {lot.paper.id}, which has a share of it"
+            return ConditionResult("small-amount", INSUFFICIENT, "X", text, (lot.named,))
+        inputs += [lot.named, approval.named]
+    text = f"{len(shares)} lots with a share of it, all approved"
+    return ConditionResult("small-amount", PASS, "X", text, tuple(inputs))
 
 
 def acknowledged(case: Case) -> ConditionResult:

@@ -1,0 +1,563 @@
+"""Every condition of a licence, by table: what makes it PASS, FAIL, INSUFFICIENT, EXPIRED-RULE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from licence_cases import (
+    AT_MS,
+    FULL,
+    GOOD,
+    HOUR_MS,
+    MINIMAL,
+    REGIME,
+    Day,
+    approval,
+    assay,
+    certificate,
+    licence_of,
+    lot,
+    ms,
+    outcome,
+    paper,
+    parameters,
+    party,
+    regime_of,
+    report,
+    screening,
+    transfer,
+    visit,
+    with_papers,
+)
+from raffinate.licence.decide import EXPIRED_RULE, FAIL, INSUFFICIENT, PASS, decide
+from raffinate.licence.facts import Bounds, Used
+
+ENDS_MS = ms("2027-11-01")
+REVOKED = MINIMAL.replace(
+    'number = "L-1"',
+    f'number = "L-1"\nversion = 2\nreplaces = "{"ab" * 32}"\nrevoked = 2026-12-01T00:00:00Z',
+)
+
+
+def facts(**changed):
+    return replace(GOOD, **changed)
+
+
+def used(index, low, high, *, agree=True):
+    return facts(used={**GOOD.used, index: Used(low, high, agree)})
+
+
+def measured(point, low, high):
+    bounds = Bounds(Fraction(low), Fraction(high))
+    return facts(discharge={**GOOD.discharge, ("o01", point): bounds})
+
+
+STATED = [
+    # condition, facts, result
+    ("vouched", GOOD, PASS),
+    ("vouched", facts(vouched="signature"), PASS),
+    ("vouched", facts(vouched=None), INSUFFICIENT),
+    ("version", GOOD, PASS),
+    ("version", facts(newest=False), FAIL),
+    ("version", facts(newest=None), INSUFFICIENT),
+    ("dates", facts(clock="S"), PASS),
+    ("dates", facts(clock="I"), PASS),
+    ("dates", facts(clock="R"), INSUFFICIENT),
+    ("dates", facts(clock="U"), INSUFFICIENT),
+    ("dates", facts(clock=None), INSUFFICIENT),
+    ("serial", GOOD, PASS),
+    ("serial", facts(serial="SN-2"), FAIL),
+    ("serial", facts(serial=None), INSUFFICIENT),
+    ("seal", GOOD, PASS),
+    ("seal", facts(sealed=False), FAIL),
+    ("seal", facts(sealed=None), INSUFFICIENT),
+    ("site", GOOD, PASS),
+    ("site", facts(site="elsewhere"), FAIL),
+    ("site", facts(site=None), INSUFFICIENT),
+    ("start", facts(start="none"), PASS),
+    ("start", facts(start="permitted"), PASS),
+    ("start", facts(start="hand"), FAIL),
+    ("start", facts(start="bypass"), INSUFFICIENT),
+    ("start", facts(start=None), INSUFFICIENT),
+    ("start", facts(start="no such word"), INSUFFICIENT),
+    ("stages", GOOD, PASS),
+    ("stages", facts(stages=()), PASS),
+    ("stages", facts(stages=("e01", "e03")), FAIL),
+    ("stages", facts(stages=None), INSUFFICIENT),
+    ("sections", GOOD, PASS),
+    ("sections", facts(sections=("extraction", "strip")), FAIL),
+    ("sections", facts(sections=None), INSUFFICIENT),
+    ("activity", facts(activity="operation"), PASS),
+    ("activity", facts(activity="maintenance"), PASS),
+    ("activity", facts(activity="idle"), PASS),
+    ("activity", facts(activity="assembly"), FAIL),
+    ("activity", facts(activity="commissioning"), FAIL),
+    ("activity", facts(activity="repair"), FAIL),
+    ("activity", facts(activity="upgrade"), FAIL),
+    ("activity", facts(activity="calibration"), FAIL),
+    ("activity", facts(activity=None), INSUFFICIENT),
+    ("unchanged", GOOD, PASS),
+    ("unchanged", facts(changed=("firmware",)), FAIL),
+    ("unchanged", facts(changed=None), INSUFFICIENT),
+    ("element-group", facts(plateau=("Nd",)), PASS),
+    ("element-group", facts(plateau=("Dy", "Tb")), INSUFFICIENT),
+    ("element-group", facts(plateau=()), INSUFFICIENT),
+    ("elements", GOOD, PASS),
+    ("elements", facts(elements=("Dy",)), FAIL),
+    ("elements", facts(elements=None), INSUFFICIENT),
+    ("elements", facts(papers=()), INSUFFICIENT),
+    ("elements", with_papers(lot(element="Dy", name="LOT-2")), FAIL),
+    ("elements", with_papers(lot(element="Dy", name="LOT-2", vouched=None)), FAIL),
+    ("elements", with_papers(assay(element="Tb", name="ASSAY-2")), FAIL),
+    ("elements", with_papers(lot(element="Dy", name="LOT-2", equipment=["SN-9"])), PASS),
+    ("elements", with_papers(lot(element="Dy", name="L", produced=Day("2026-10-01"))), PASS),
+    ("elements", with_papers(lot(element="Dy", name="L", produced=Day("2027-01-01"))), PASS),
+    ("elements", with_papers(lot(vouched=None), assay(vouched=None)), INSUFFICIENT),
+    ("purity:Nd", GOOD, PASS),
+    ("purity:Nd", with_papers(lot(), assay(99.95)), FAIL),
+    ("purity:Nd", with_papers(lot(), assay(99.95, vouched=None)), FAIL),
+    ("purity:Nd", with_papers(lot(purity_percent=99.95)), FAIL),
+    ("purity:Nd", facts(purity={"Nd": Bounds(99, 100)}), FAIL),
+    ("purity:Nd", facts(purity=None), INSUFFICIENT),
+    ("purity:Nd", with_papers(lot(), assay(99.6)), INSUFFICIENT),
+    ("purity:Nd", with_papers(lot(), assay(99.5)), PASS),
+    ("purity:Nd", with_papers(lot(), assay(99.6), parameters()), PASS),
+    ("purity:Nd", with_papers(lot(), assay(99.6), parameters(vouched=None)), INSUFFICIENT),
+    ("purity:Nd", with_papers(lot(), assay(99.6), parameters(element="Pr")), INSUFFICIENT),
+    ("purity:Nd", with_papers(lot(), assay(vouched=None)), INSUFFICIENT),
+    ("purity:Nd", with_papers(lot(name="LOT-2")), INSUFFICIENT),
+    ("purity:Nd", with_papers(without=("assay",)), INSUFFICIENT),
+    ("purity:Nd", with_papers(without=("lot",)), PASS),
+    ("quota:run-h/month", used(0, 600 * HOUR_MS, 600 * HOUR_MS), PASS),
+    ("quota:run-h/month", used(0, 600 * HOUR_MS + 1, 600 * HOUR_MS + 1), FAIL),
+    ("quota:run-h/month", facts(used={}), INSUFFICIENT),
+    ("quota:run-h/month", facts(used={0: None}), INSUFFICIENT),
+    ("quota:volume-l/day", GOOD, PASS),
+    ("quota:volume-l/day", used(1, 900_000, 1_000_001), INSUFFICIENT),
+    ("quota:volume-l/day", used(1, 1_000_001, 1_000_002), FAIL),
+    ("quota:reo-kg/year", GOOD, PASS),
+    ("quota:reo-kg/year", used(2, 49_000_000, 51_000_000), INSUFFICIENT),
+    ("quota:reo-kg/year", used(2, 50_000_001, 51_000_000), FAIL),
+    ("quota:reo-kg/year", used(2, 10_000_000, 40_000_000, agree=False), INSUFFICIENT),
+    ("quota:reagent-kg:hcl/licence", GOOD, PASS),
+    ("quota:reagent-kg:hcl/licence", used(3, 12_500_000, 12_500_000), PASS),
+    ("quota:reagent-kg:hcl/licence", used(3, 12_500_001, 12_500_001), FAIL),
+    ("quota:reagent-kg:hcl/licence", facts(used={3: None}), INSUFFICIENT),
+    ("end-use", GOOD, PASS),
+    ("end-use", with_papers(certificate(end_use="MAGNETS for  wind turbines")), PASS),
+    ("end-use", with_papers(certificate(end_use="guidance magnets")), INSUFFICIENT),
+    ("end-use", with_papers(lot(end_use="lasers")), INSUFFICIENT),
+    ("end-use", with_papers(certificate(vouched=None)), INSUFFICIENT),
+    ("end-use", with_papers(certificate(to=Day("2026-12-01"))), INSUFFICIENT),
+    ("end-use", with_papers(without=("end-user-certificate",)), INSUFFICIENT),
+    ("end-user", GOOD, PASS),
+    ("end-user", with_papers(certificate(end_user="other")), INSUFFICIENT),
+    (
+        "end-user",
+        with_papers(certificate(end_user="other"), party("other"), party("magnets")),
+        FAIL,
+    ),
+    (
+        "end-user",
+        with_papers(lot(end_user="other"), party("other"), party("magnets")),
+        FAIL,
+    ),
+    (
+        "end-user",
+        with_papers(certificate(end_user="alias"), party("magnets", aliases=["alias"])),
+        PASS,
+    ),
+    (
+        "end-user",
+        with_papers(certificate(end_user="a"), party("magnets", aliases=["a"], vouched=None)),
+        INSUFFICIENT,
+    ),
+    (
+        "end-user",
+        with_papers(certificate(end_user="a"), *(party(x, aliases=["a"]) for x in ("m", "n"))),
+        INSUFFICIENT,
+    ),
+    ("end-user", with_papers(without=("end-user-certificate",)), INSUFFICIENT),
+    ("screening", GOOD, PASS),
+    ("screening", with_papers(screening(denied=["Forwarder"])), FAIL),
+    ("screening", with_papers(screening(), screening(name="S-2", denied=["works"])), FAIL),
+    ("screening", with_papers(screening(scrutinised=["works"])), INSUFFICIENT),
+    ("screening", with_papers(screening(cleared=["works"])), INSUFFICIENT),
+    ("screening", with_papers(screening(vouched=None)), INSUFFICIENT),
+    ("screening", with_papers(screening(to=Day("2026-12-01"))), INSUFFICIENT),
+    ("screening", with_papers(lot(end_user="stranger")), INSUFFICIENT),
+    (
+        "screening",
+        with_papers(screening(denied=["Ma gnets, Ltd"]), party("magnets", names=["Magnets Ltd."])),
+        PASS,
+    ),
+    (
+        "screening",
+        with_papers(
+            screening(cleared=["exporter", "works", "forwarder"], denied=["Magnets, Ltd"]),
+            party("magnets", names=["Magnets Ltd."]),
+        ),
+        INSUFFICIENT,
+    ),
+    (
+        "screening",
+        with_papers(screening(denied=["arms"]), party("magnets", owners=["arms"]), party("arms")),
+        INSUFFICIENT,
+    ),
+    ("no-retransfer", GOOD, PASS),
+    ("no-retransfer", with_papers(transfer()), FAIL),
+    ("no-retransfer", with_papers(transfer(vouched=None)), FAIL),
+    ("no-retransfer", with_papers(transfer(equipment=["SN-9"])), PASS),
+    ("no-retransfer", with_papers(transfer(at=Day("2026-10-01"))), PASS),
+    ("no-retransfer", with_papers(transfer(), approval(name="A-2", what="Transfer")), PASS),
+    (
+        "no-retransfer",
+        with_papers(transfer(), approval(name="A-2", what="transfer", vouched=None)),
+        FAIL,
+    ),
+    (
+        "no-retransfer",
+        with_papers(transfer(), approval(name="A-2", what="transfer", licence="L-9")),
+        FAIL,
+    ),
+    ("no-retransfer", with_papers(certificate(commitments=["no-military-use"])), INSUFFICIENT),
+    ("no-military-use", GOOD, PASS),
+    ("no-military-use", with_papers(certificate(vouched=None)), INSUFFICIENT),
+    ("no-military-use", with_papers(certificate(commitments=["no-retransfer"])), INSUFFICIENT),
+    ("no-unlisted-parties", GOOD, PASS),
+    ("no-unlisted-parties", with_papers(lot(end_user="stranger")), INSUFFICIENT),
+    (
+        "no-unlisted-parties",
+        with_papers(
+            lot(end_user="stranger"),
+            *(party(x) for x in ("stranger", "exporter", "works", "magnets", "forwarder")),
+        ),
+        FAIL,
+    ),
+    ("no-unlisted-parties", with_papers(certificate(vouched=None)), INSUFFICIENT),
+    ("document:approval", GOOD, PASS),
+    ("document:approval", with_papers(approval(vouched=None)), INSUFFICIENT),
+    ("document:approval", with_papers(approval(to=Day("2026-12-01"))), INSUFFICIENT),
+    ("document:approval", with_papers(approval(**{"from": Day("2027-01-01")})), INSUFFICIENT),
+    ("document:approval", with_papers(approval(licence="L-9")), INSUFFICIENT),
+    ("document:approval", with_papers(approval(equipment=["SN-9"])), INSUFFICIENT),
+    ("document:approval", with_papers(without=("approval",)), INSUFFICIENT),
+    ("document:visit", GOOD, PASS),
+    ("document:visit", with_papers(visit(vouched=None)), INSUFFICIENT),
+    ("document:visit", with_papers(visit(at=Day("2027-01-01"))), INSUFFICIENT),
+    ("small-amount", with_papers(lot(share_percent=0.05)), INSUFFICIENT),
+    (
+        "small-amount",
+        with_papers(lot(share_percent=0.05), approval(name="A-2", what="lot-1")),
+        PASS,
+    ),
+    (
+        "small-amount",
+        with_papers(lot(share_percent=0.05), approval(name="A-2", what="small amounts")),
+        PASS,
+    ),
+    (
+        "small-amount",
+        with_papers(lot(share_percent=0.05), approval(name="A-2", what="lot-1", vouched=None)),
+        INSUFFICIENT,
+    ),
+    ("acknowledgement", GOOD, PASS),
+    ("acknowledgement", facts(acknowledged=False), INSUFFICIENT),
+    ("acknowledgement", facts(acknowledged=None), INSUFFICIENT),
+    ("discharge:o01/ph", measured("ph", 6, Fraction(19, 2)), PASS),
+    ("discharge:o01/ph", measured("ph", Fraction(599, 100), 7), FAIL),
+    ("discharge:o01/ph", measured("ph", 7, Fraction(951, 100)), FAIL),
+    ("discharge:o01/ph", facts(discharge={}), INSUFFICIENT),
+    ("discharge:o01/radiation", GOOD, PASS),
+    ("discharge:o01/radiation", measured("radiation", 0, 21), FAIL),
+    ("discharge:o01/radiation", facts(discharge={("o01", "radiation"): None}), INSUFFICIENT),
+    ("duty:commissioning report", GOOD, PASS),
+    ("duty:commissioning report", facts(reports={}), PASS),
+    ("rule:test/1", GOOD, PASS),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "expected"),
+    STATED,
+    ids=[f"{number}-{row[0]}-{row[2]}" for number, row in enumerate(STATED)],
+)
+def test_each_condition_by_table(code, given, expected):
+    found = outcome(code, facts=given)
+    assert found.result == expected, found
+    assert found.text
+
+
+def test_every_condition_of_the_full_licence_stands_in_the_table_with_pass_and_not_pass():
+    decision = decide(licence_of(), (regime_of(),), GOOD, AT_MS)
+    assert decision.result == PASS
+    codes = [item.code for item in decision.conditions]
+    assert len(codes) == len(set(codes))
+    shown = {}
+    for code, _, result in STATED:
+        shown.setdefault(code, set()).add(result)
+    others = {"duty:usage report", "rule:test/1", "duty:commissioning report"}
+    for code in set(codes) - others:
+        assert PASS in shown[code], code
+        assert shown[code] & {FAIL, INSUFFICIENT}, code
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "text", "expected", "said"),
+    [
+        (ms("2026-11-01") - 1, MINIMAL, FAIL, "begins at"),
+        (ms("2026-11-01"), MINIMAL, PASS, "in force"),
+        (ENDS_MS - 1, MINIMAL, PASS, "in force"),
+        (ENDS_MS, MINIMAL, PASS, "in its grace"),
+        (ENDS_MS + HOUR_MS - 1, MINIMAL, PASS, "in its grace"),
+        (ENDS_MS + HOUR_MS, MINIMAL, FAIL, "it ended"),
+        (ms("2026-12-01") - 1, REVOKED, PASS, "in force until 2026-12-01"),
+        (ms("2026-12-01"), REVOKED, FAIL, "revoked"),
+        (1 << 62, MINIMAL, FAIL, "it ended"),
+        (-(1 << 62), MINIMAL, FAIL, "begins at"),
+    ],
+)
+def test_dates_to_the_millisecond(at_ms, text, expected, said):
+    found = outcome("dates", licence_of(text), GOOD, at_ms)
+    assert (found.result, found.withholds) == (expected, expected == FAIL)
+    assert said in found.text
+
+
+@pytest.mark.parametrize(
+    ("at", "reports", "papers", "expected"),
+    [
+        ("2026-12-30T23:59", {}, (), PASS),
+        ("2026-12-31", {}, (), FAIL),
+        ("2026-12-31", None, (), INSUFFICIENT),
+        ("2026-12-30", None, (), PASS),
+        ("2026-12-31", {"usage report": (ms("2026-12-30T23:59"),)}, (), PASS),
+        ("2027-01-15", {"usage report": (ms("2026-12-31"),)}, (), FAIL),
+        ("2027-01-15", {"usage report": (ms("2026-11-30"),)}, (), FAIL),
+        ("2027-02-01", {"usage report": (ms("2026-12-05"),)}, (), FAIL),
+        ("2027-02-01", {"usage report": (ms("2026-12-05"), ms("2027-01-05"))}, (), PASS),
+        ("2026-12-31", {}, (report("usage report", "2026-12-05"),), PASS),
+        ("2026-12-31", {}, (report("usage report", "2026-12-05", vouched=None),), INSUFFICIENT),
+        ("2026-12-31", {}, (report("usage report", "2026-12-05", licence="L-9"),), FAIL),
+        ("2026-12-31", {}, (report("another report", "2026-12-05"),), FAIL),
+    ],
+)
+def test_monthly_reports_fall_due_thirty_days_after_each_month(at, reports, papers, expected):
+    given = replace(with_papers(*papers), reports=reports)
+    found = outcome("duty:usage report", facts=given, at_ms=ms(at))
+    assert found.result == expected, found
+
+
+@pytest.mark.parametrize(
+    ("at", "reports", "expected"),
+    [
+        ("2026-12-15T23:59", {}, PASS),
+        ("2026-12-16", {}, FAIL),
+        ("2026-12-16", None, INSUFFICIENT),
+        ("2026-12-16", {"commissioning report": (ms("2026-12-15T20:00"),)}, PASS),
+        ("2027-03-01", {"commissioning report": (ms("2026-12-16"),)}, FAIL),
+    ],
+)
+def test_a_single_report_is_due_by_the_end_of_its_day(at, reports, expected):
+    given = facts(reports=reports)
+    found = outcome("duty:commissioning report", facts=given, at_ms=ms(at))
+    assert found.result == expected, found
+
+
+def test_one_report_does_not_answer_two_due_dates():
+    every = FULL.replace('every = "month"', 'every = "month"\nwithin_days = 90')
+    at_ms = ms("2027-04-02")
+    once, twice = (ms("2027-01-02"),), (ms("2027-01-02"), ms("2027-01-03"))
+    for filed, expected in ((once, FAIL), (twice, PASS)):
+        given = facts(reports={"usage report": filed})
+        assert outcome("duty:usage report", licence_of(every), given, at_ms).result == expected
+
+
+@pytest.mark.parametrize(
+    ("every", "last_good"), [("month", "2026-12-30"), ("quarter", "2027-01-30"),
+                             ("year", "2027-01-30")],
+)  # fmt: skip
+def test_periods_of_reports_are_calendar_periods(every, last_good):
+    licence = licence_of(FULL.replace('every = "month"', f'every = "{every}"'))
+    given = facts(reports={})
+    late_ms = ms(last_good) + 24 * HOUR_MS
+    assert outcome("duty:usage report", licence, given, late_ms - 1).result == PASS
+    assert outcome("duty:usage report", licence, given, late_ms).result == FAIL
+
+
+RULES = {
+    "in force": (REGIME, PASS, "in-force"),
+    "not yet": (REGIME.replace("2026-01-01", "2027-01-01"), PASS, "not-yet"),
+    "ended": (REGIME + "valid_to = 2026-11-30\n", PASS, "ended"),
+    "suspended": (
+        REGIME
+        + '[[instruments.suspensions]]\nfrom = 2026-11-07\nuntil = 2027-11-10\ninstrument = "2"\n'
+        'evidence = "announced"\nas_of = 2026-10-01\nsources = ["text"]\n',
+        PASS,
+        "suspended",
+    ),
+    "past its review": (
+        REGIME.replace("review_by = 2027-10-01", "review_by = 2026-12-09"),
+        EXPIRED_RULE,
+        "its review was due by 2026-12-09",
+    ),
+    "only rumoured": (REGIME.replace('"legal"', '"rumoured"'), INSUFFICIENT, "unknown"),
+    "absent": (REGIME.replace('number = "1"', 'number = "9"'), INSUFFICIENT, "no regime"),
+}
+OTHER = """
+[[instruments]]
+number = "ban"
+title = "It is banned"
+kind = "report"
+evidence = "reported"
+effect = "ban"
+valid_from = 2026-01-01
+conflicts_with = ["1"]
+sources = ["text"]
+"""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_state_of_a_rule_on_the_day(name):
+    text, expected, said = RULES[name]
+    found = outcome("rule:test/1", regimes=(regime_of(text),))
+    assert found.result == expected, found
+    assert said in found.text
+    assert found.klass == "X"
+
+
+def test_a_conflict_of_sources_shows_both_and_decides_nothing():
+    found = outcome("rule:test/1", regimes=(regime_of(REGIME + OTHER),))
+    assert found.result == INSUFFICIENT
+    assert ("conflicts with", "test/ban") in found.inputs
+
+
+def test_a_rules_result_names_version_as_of_and_evidence_level():
+    regime = regime_of()
+    found = outcome("rule:test/1", regimes=(regime,))
+    assert found.rule == f"test/1 as of 2026-10-01, {regime.sha256}"
+    assert found.evidence == "legal"
+
+
+def test_an_expired_rule_makes_the_whole_expired_and_a_fail_is_worse():
+    late = (regime_of(RULES["past its review"][0]),)
+    licence = licence_of()
+    assert decide(licence, late, GOOD, AT_MS).result == EXPIRED_RULE
+    assert decide(licence, late, facts(vouched=None), AT_MS).result == EXPIRED_RULE
+    assert decide(licence, late, facts(serial="SN-2"), AT_MS).result == FAIL
+
+
+def test_an_acknowledgement_is_of_one_version_of_one_licence():
+    licence = licence_of()
+    for digest, of, expected in (
+        (licence.sha256, "conditions", PASS),
+        ("ab" * 32, "conditions", INSUFFICIENT),
+        (licence.sha256, "grace", INSUFFICIENT),
+    ):
+        taken = paper(
+            "acknowledgement", "N-1", of=of, by="operator 7", at=Day("2026-11-02"), licence=digest
+        )
+        given = replace(with_papers(taken), acknowledged=None)
+        assert outcome("acknowledgement", licence, given).result == expected
+
+
+WAIVER = '\n[[waivers]]\ncondition = "quota:run-h/month"\nuntil = 2026-12-31\nwhy = "trial runs"\n'
+
+
+def test_a_waiver_in_date_turns_its_condition_green_and_says_so():
+    over = used(0, 601 * HOUR_MS, 601 * HOUR_MS)
+    licence = licence_of(FULL + WAIVER)
+    found = outcome("quota:run-h/month", licence, over)
+    assert (found.result, found.waived, found.withholds) == (PASS, "trial runs", False)
+    assert "601 h used, more than the limit" in found.text
+    assert ("waiver in licence", licence.sha256) in found.inputs
+    assert outcome("quota:run-h/month", licence).waived is None
+    after = outcome("quota:run-h/month", licence, over, ms("2027-01-01"))
+    assert (after.result, after.waived, after.withholds) == (FAIL, None, True)
+
+
+def test_a_waiver_in_a_licence_that_nobody_vouches_for_turns_nothing_green():
+    over = replace(used(0, 601 * HOUR_MS, 601 * HOUR_MS), vouched=None)
+    found = outcome("quota:run-h/month", licence_of(FULL + WAIVER), over)
+    assert (found.result, found.waived) == (FAIL, None)
+    assert "nobody vouches" in found.text
+
+
+def test_unobservable_conditions_are_recorded_and_those_with_a_document_are_decided():
+    decision = decide(licence_of(), (), GOOD, AT_MS)
+    assert decision.recorded == ("the end user stays politically aligned",)
+    assert "staff are trained" in outcome("document:visit").text
+
+
+def test_what_withholds_a_start_permit():
+    for given, code in (
+        (facts(serial="SN-2"), "serial"),
+        (facts(newest=False), "version"),
+        (facts(stages=("e09",)), "stages"),
+        (facts(activity="upgrade"), "activity"),
+        (used(0, 601 * HOUR_MS, 601 * HOUR_MS), "quota:run-h/month"),
+        (with_papers(without=("approval",)), "document:approval"),
+    ):
+        withheld = decide(licence_of(), (), given, AT_MS).withheld()
+        assert code in [item.code for item in withheld]
+    for given in (GOOD, facts(vouched=None), facts(changed=("config",)), facts(reports={})):
+        assert not decide(licence_of(), (), given, AT_MS).withheld()
+
+
+def test_an_x_condition_that_passes_names_the_paper_it_passes_by():
+    decision = decide(licence_of(), (regime_of(),), GOOD, AT_MS)
+    digests = {item.paper.sha256 for item in GOOD.papers}
+    for found in decision.conditions:
+        if found.klass == "X" and found.code not in ("vouched", "rule:test/1"):
+            assert digests & {value for _, value in found.inputs}, found
+
+
+def test_classes_are_those_of_the_design():
+    direct = ("version", "dates", "serial", "seal", "site", "start", "stages", "sections")
+    expected = {
+        **dict.fromkeys((*direct, "unchanged", "discharge:o01/ph"), "D"),
+        **dict.fromkeys(("quota:run-h/month", "quota:volume-l/day"), "D"),
+        "quota:reagent-kg:hcl/licence": "D",
+        **dict.fromkeys(("quota:reo-kg/year", "element-group", "activity"), "I"),
+        "discharge:o01/radiation": "I",
+        **dict.fromkeys(("elements", "purity:Nd", "end-use", "end-user", "screening"), "X"),
+        **dict.fromkeys(("no-retransfer", "no-military-use", "no-unlisted-parties"), "X"),
+        **dict.fromkeys(("document:approval", "document:visit", "vouched", "rule:test/1"), "X"),
+        **dict.fromkeys(("acknowledgement", "duty:usage report"), "D"),
+        "duty:commissioning report": "D",
+    }
+    decision = decide(licence_of(), (regime_of(),), GOOD, AT_MS)
+    assert {item.code: item.klass for item in decision.conditions} == expected
+
+
+def test_a_newer_version_of_a_paper_takes_the_place_of_the_old():
+    first = certificate()
+    second = certificate(
+        name="EUC-1", version=2, replaces=first.paper.sha256, commitments=["no-military-use"]
+    )
+    given = replace(with_papers(), papers=(*GOOD.papers, second))
+    assert outcome("no-retransfer", facts=given).result == INSUFFICIENT
+
+
+def test_a_version_that_nobody_vouches_for_takes_no_vouched_ones_place():
+    forged = certificate(
+        version=2, replaces=certificate().paper.sha256, commitments=["site-visits"], vouched=None
+    )
+    given = replace(GOOD, papers=(*GOOD.papers, forged))
+    assert outcome("no-retransfer", facts=given).result == PASS
+
+
+def test_an_old_licence_of_one_machine_and_its_stages_passes_without_papers():
+    decision = decide(licence_of(MINIMAL), (), replace(GOOD, papers=()), AT_MS)
+    assert decision.result == PASS
+    assert [item.code for item in decision.conditions] == [
+        "vouched",
+        "version",
+        "dates",
+        "serial",
+        "start",
+        "stages",
+        "unchanged",
+    ]
