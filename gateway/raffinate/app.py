@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from raffinate.anchors import open_askers, open_published
 from raffinate.archive import FrameArchive
 from raffinate.audit.timestamp import read_timestamp
+from raffinate.audit.trusted import PolicyFile
 from raffinate.errors import RaffinateError
 from raffinate.evidence.watch import Surroundings
 from raffinate.health import HealthView
@@ -37,6 +38,7 @@ from raffinate.series.projector import (
 )
 from raffinate.series.targets import open_target
 from raffinate.web import create_app
+from raffinate.web.entering import GatewayEntries
 from raffinate.web.server import WebServer
 
 if TYPE_CHECKING:
@@ -97,7 +99,12 @@ class Gateway:
         )
         stack.callback(archive.close)
         evidence = open_evidence(
-            config.plant, storage.keys, storage.data, config.licences, now_ms()
+            config.plant,
+            storage.keys,
+            storage.data,
+            config.licences,
+            now_ms(),
+            vouching=None if config.policy is None else PolicyFile(config.policy),
         )
         stack.callback(evidence.close)
         published = open_published(storage.keys, storage.data)
@@ -131,7 +138,14 @@ class Gateway:
             worker.state, health, lambda: session.publish_dropped, evidence.snapshot
         )
         app = create_app(
-            config.plant, hub, series, health, evidence.snapshot, registry, time_ms=now_ms
+            config.plant,
+            hub,
+            series,
+            health,
+            evidence.snapshot,
+            registry,
+            time_ms=now_ms,
+            entries=GatewayEntries(storage.keys, storage.data, now_ms),
         )
         server = self._server = _Server(app, config.listen.host, config.listen.port)
         self._watch_threads(stack)

@@ -86,6 +86,7 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
             for name, table in tables.calibration.items()
         },
         close_hour_utc=tables.evidence.close_hour_utc,
+        policy=None if tables.evidence.policy is None else file.parent / tables.evidence.policy,
     )
 
 

@@ -146,7 +146,7 @@ class SectionTable(Table):
     """`[[sections]]` in flow order, each with its stages in flow order."""
 
     id: Id
-    kind: Literal["extraction", "scrub", "strip", "wash", "column"]
+    kind: Literal["extraction", "scrub", "strip", "wash", "column", "outfall"]
     name: Text
     kit: Id
     normal: dict[PointName, Band] = {}
@@ -237,6 +237,7 @@ class EvidenceTable(Table):
     """`[evidence]`: what the gateway states by itself."""
 
     close_hour_utc: Annotated[int, Field(ge=0, le=23)] | None = None
+    policy: Annotated[str, StringConstraints(min_length=1, max_length=400)] | None = None
 
 
 class PlantFile(Table):

@@ -102,6 +102,8 @@ class Config:
     calibration: Mapping[str, Mapping[str, object]]
     close_hour_utc: int | None = None
     """Hour at which each day of the log is closed; None: only by command."""
+    policy: Path | None = None
+    """A copy of the auditor's policy: whom to believe about documents; None: nobody."""
 
     @property
     def folder(self) -> Path:

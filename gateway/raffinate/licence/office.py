@@ -144,7 +144,8 @@ class Office:
 
     def problems(self) -> list[str]:
         """See the port."""
-        return self._folder.problems()
+        found = self._folder.problems()
+        return [*found, self._shelf.problem] if self._shelf.problem else found
 
     def _files(self) -> dict[str, tuple[Licence, bytes]]:
         """Licences of the folder and of the registry by SHA-256, with their exact bytes."""

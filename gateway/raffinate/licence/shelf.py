@@ -56,6 +56,11 @@ class Shelf:
             else:
                 self._take_paper(name, data, digest)
 
+    @property
+    def problem(self) -> str:
+        """Why nobody is known to vouch, "" where there is nothing to say."""
+        return self._vouching.problem
+
     def trust(self, vouching: Vouching) -> None:
         """Believe these from now on."""
         if vouching != self._vouching:
@@ -80,9 +85,16 @@ class Shelf:
         return tuple(self._licences.values())
 
     def regimes(self) -> tuple[Regime, ...]:
-        """The newest known version of each regime: imported, else as it comes with the program."""
-        known = {**self._shipped, **self._imported}
-        return tuple(regime for regime, _ in known.values())
+        """The newest version of each regime: imported, else as it comes with the program.
+
+        Where somebody is known to vouch, only what he vouches for.
+        """
+        known = {**self._shipped, **self._imported}.values()
+        return tuple(
+            regime
+            for regime, data in known
+            if self._vouching == NOBODY or self.by(regime.sha256, data) is not None
+        )
 
     def shipped(self, ids: Iterable[str]) -> tuple[tuple[Regime, bytes], ...]:
         """Regimes of these ids that come with the program and were not imported otherwise."""

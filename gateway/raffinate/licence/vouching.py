@@ -20,10 +20,14 @@ SIGNED_BYTES_MAX = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Vouching:
-    """Digests that count, and public keys (SPKI) of issuers whose signature does."""
+    """Digests that count, and public keys (SPKI) of issuers whose signature does.
+
+    `problem`: why nobody is known, in words; "" where there is none.
+    """
 
     digests: frozenset[str] = frozenset()
     issuers: tuple[bytes, ...] = ()
+    problem: str = ""
 
     def by(self, digest: str, data: bytes, signed: bytes | None) -> By:
         """Who vouches for `data` of this SHA-256; `signed` is a DSSE envelope that may hold it."""
