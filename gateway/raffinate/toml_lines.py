@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KeyPath = tuple[str | int, ...]
 
+KEY_PARTS_MAX = 32
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -14,6 +21,18 @@ _SCALAR = re.compile(r"[^,\]}#\n]*")
 _STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL
 )
+
+
+def loads(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """A file of others as tomllib reads it, but for keys of many parts: those take gigabytes there.
+
+    Raises TOMLDecodeError; ValueError for a number or date beyond Python's own; RecursionError.
+    """
+    long = _LONG_KEY.search(text)
+    if long is not None:
+        line = text.count("\n", 0, long.start()) + 1
+        raise tomllib.TOMLDecodeError(f"a name with {KEY_PARTS_MAX} dots or more (at line {line})")
+    return tomllib.loads(text, parse_float=parse_float)
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:

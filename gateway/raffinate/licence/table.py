@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from raffinate.errors import ConfigError
-from raffinate.toml_lines import key_lines, line_of
+from raffinate.toml_lines import key_lines, line_of, loads
 from raffinate_wire import ids
 from raffinate_wire.errors import WireError
 
@@ -43,7 +43,7 @@ def open_table(file: str, data: bytes, bytes_max: int) -> Table:
         raise ConfigError(f"{file}: it has {len(data)} bytes; at most {bytes_max} are read")
     text = _decode(file, data)
     try:
-        value = tomllib.loads(text, parse_float=_decimal)
+        value = loads(text, _decimal)
         lines = key_lines(text.replace("\r\n", "\n"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not TOML: {error}; mend that line") from None
