@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from raffinate.toml_lines import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,8 +116,8 @@ class Machines:
         data = self._read(f"equipment/{digest}.toml")
         if data is not None and sha256(data).hexdigest() == digest:
             try:
-                value = tomllib.loads(data.decode())
-            except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+                value = loads(data.decode())
+            except (ValueError, RecursionError):
                 value = {}
             texts = {
                 name: value[name]
