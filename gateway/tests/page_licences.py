@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from raffinate.evidence.handover import RefusedError
+from raffinate.licence.registrar import listed, parse_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +28,11 @@ RULE = "cn-mofcom-2025/56 of 11a0c9f2, as of 2025-11-15"
 
 
 class Entries:
-    """Takes acknowledgements as the gateway does, and refuses those of REFUSED_ACTOR."""
+    """Takes acknowledgements and documents as the gateway does, and refuses REFUSED_ACTOR's."""
 
     def __init__(self, time_ms: Callable[[], int]) -> None:
         self.taken: dict[str, list[Any]] = {}
+        self.documents: list[tuple[bytes, Any]] = []
         self._time_ms = time_ms
 
     def acknowledge(self, equipment: str, state: str, actor: str) -> dict[str, Any]:
@@ -46,6 +49,54 @@ class Entries:
         }
         self.taken.setdefault(equipment, []).insert(0, one)
         return {"index": one["index"], "sha256": one["sha256"]}
+
+    def add(self, data: bytes, actor: str) -> dict[str, Any]:
+        """See `raffinate.web.providers.Entries`."""
+        if actor == REFUSED_ACTOR:
+            raise RefusedError("the gateway refused it: its disk is full")
+        found = listed(parse_any("document", data))
+        members = {"kind": found.kind, "name": found.name, "version": found.version}
+        digest = sha256(data).hexdigest()
+        known = next((row for _, row in self.documents if row["sha256"] == digest), None)
+        index = 2000 + len(self.documents) if known is None else known["index"]
+        if known is None:
+            row = {
+                **members,
+                "sha256": digest,
+                "replaces": found.replaces,
+                "index": index,
+                "time_ms": self._time_ms(),
+                "state": "kept",
+                "changed": index,
+                "newest": True,
+                "signed_by": ["3f9ac0d1e2b34455" * 4] if found.kind == "assay" else [],
+                "title": HOSTILE if found.kind == "party" else "",
+            }
+            for _, other in self.documents:
+                same = (other["kind"], other["name"]) == (found.kind, found.name)
+                other["newest"] = other["newest"] and not same
+            self.documents.append((data, row))
+        return {**members, "sha256": digest, "index": index, "known": known is not None}
+
+    def registry(self) -> dict[str, Any]:
+        """See `raffinate.web.providers.Entries`."""
+        rows = [row for _, row in reversed(self.documents)]
+        alike = [
+            {
+                "name": f"Magnet Werke {HOSTILE}",
+                "of": "lot LOT-17",
+                "like": "party magnet-works",
+                "why": "alike but for spelling",
+            }
+        ]
+        return {"documents": rows, "total": len(rows), "suggestions": alike if rows else []}
+
+    def document(self, sha256: str) -> tuple[str, bytes] | None:
+        """See `raffinate.web.providers.Entries`."""
+        for data, row in self.documents:
+            if row["sha256"] == sha256:
+                return row["kind"], data
+        return None
 
     def seen(self, shown: EquipmentEvidence) -> EquipmentEvidence:
         """A machine with what was taken."""
@@ -293,3 +344,38 @@ def _entry(
     at_ms: int, what: Any, machine: str | None, number: str | None, text: str
 ) -> CalendarEntry:
     return {"at_ms": at_ms, "what": what, "equipment": machine, "licence": number, "text": text}
+
+
+PARTY = b"""kind = "party"
+id = "magnet-works"
+names = ["Magnet Works", "\xe7\xa3\x81\xe9\x92\xa2\xe5\x8e\x82"]
+country = "DE"
+"""
+LOT = b"""# <img src=x onerror="document.title=1">
+kind = "lot"
+id = "LOT-17"
+element = "Nd"
+purity_percent = 99.95
+mass = 12.5
+unit = "kg"
+produced = 2026-11-02
+destination = "DE"
+end_user = "magnet-works"
+end_use = "magnets"
+"""
+ASSAY = b"""kind = "assay"
+id = "AS-3"
+of = "lot"
+subject = "LOT-17"
+laboratory = "Lab 4"
+sampled = 2026-11-03
+[[contents]]
+element = "Nd"
+mass_fraction = 0.857
+"""
+
+
+def fill(entries: Entries) -> None:
+    """Some documents, as a plant has them."""
+    for data in (PARTY, LOT, ASSAY):
+        entries.add(data, "op-7")

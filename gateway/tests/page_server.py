@@ -162,6 +162,8 @@ class Fixture:
         self.entries = page_licences.Entries(self.time_ms)
         self._clock = clock
         self._begun = clock()
+        if scenario == "licences":
+            page_licences.fill(self.entries)
         self._held: tuple[tuple[str, int], dict[str, Sample]] = (("", 0), {})
         self._stale_since: int | None = None
 

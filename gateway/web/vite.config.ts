@@ -6,7 +6,7 @@ export default defineConfig({
     outDir: "../raffinate/web/static",
     emptyOutDir: true,
     rollupOptions: {
-      input: ["index.html", "licences/index.html", "calendar/index.html"],
+      input: ["index.html", "licences/index.html", "calendar/index.html", "registry/index.html"],
     },
     target: "es2022",
     // The content security policy allows files of this server only, so nothing may become data:.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
 from fastapi.responses import Response
 
-from raffinate.web.posting import Turnstile, asking, read_json, take_text
+from raffinate.web.posting import Turnstile, answers, asking, read_json, take_actor, take_text
 from raffinate.web.problem import BadRequestError
 from raffinate.web.shapes import AcknowledgedJson, encode
 from raffinate_wire.ids import TEXT_CHARS_MAX
@@ -29,12 +29,12 @@ def add_acknowledging(router: APIRouter, of: Providers, turnstile: Turnstile) ->
         response_model=AcknowledgedJson,
         summary="Take note of a state, in the log; changes no permit",
         openapi_extra=asking({name: {"type": "string"} for name in _MEMBERS}, _MEMBERS),
-        responses=PROBLEMS,
+        responses=answers(409, 503, 504),
     )
     async def post_acknowledgement(request: Request) -> Response:
         value = await read_json(request, _MEMBERS)
         equipment, state = _due(of, value)
-        actor = take_text(value, "actor", "op-7", TEXT_CHARS_MAX)
+        actor = take_actor(value)
         entries = of.open_entries()
         with turnstile.turn():
             said = await asyncio.to_thread(entries.acknowledge, equipment, state, actor)
@@ -62,17 +62,3 @@ def _due(of: Providers, value: dict[str, Any]) -> tuple[str, str]:
             "state",
         )
     return equipment, state
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": why, "content": {"application/problem+json": {}}}
-    for status, why in (
-        (400, "A member is missing or wrong; `errors` names the fields"),
-        (403, "Not sent by this server's own page"),
-        (409, "The gateway refuses it and says why"),
-        (413, "The body is too large"),
-        (415, "The body is no JSON"),
-        (503, "The gateway takes nothing now"),
-        (504, "Handed over, but not answered in time"),
-    )
-}

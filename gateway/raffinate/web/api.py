@@ -15,6 +15,7 @@ from raffinate.web.health_shape import Health
 from raffinate.web.posting import Turnstile
 from raffinate.web.problem import problem
 from raffinate.web.query import BUCKETS_DEFAULT, BUCKETS_MAX, parse_history_query, take_parameters
+from raffinate.web.registry import add_registry
 from raffinate.web.shapes import (
     HistoryJson,
     PlantJson,
@@ -97,6 +98,7 @@ def make_router(of: Providers, stream: Stream) -> APIRouter:
     add_checkpoint(router, of)
     turnstile = Turnstile()
     add_acknowledging(router, of, turnstile)
+    add_registry(router, of, turnstile)
     return router
 
 

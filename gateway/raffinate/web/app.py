@@ -99,7 +99,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 async def _on_bad_request(_request: Request, error: Exception) -> Response:
     field = getattr(error, "field", "")
-    return problem(400, str(error), [(field, str(error))] if field else ())
+    return problem(400, str(error), [(field, getattr(error, "words", ""))] if field else ())
 
 
 async def _on_refused_request(_request: Request, error: Exception) -> Response:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from raffinate.web.problem import BadRequestError, RefusedRequestError, problem
+from raffinate_wire.errors import WireError
+from raffinate_wire.ids import TEXT_CHARS_MAX, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,6 +92,15 @@ def take_text(value: dict[str, Any], name: str, example: str, chars_max: int) ->
     return found.strip()
 
 
+def take_actor(value: dict[str, Any]) -> str:
+    """The pseudonym under which something is stated. Raises BadRequestError."""
+    found = take_text(value, "actor", "op-7", TEXT_CHARS_MAX)
+    try:
+        return check_text(found)
+    except WireError as error:
+        raise BadRequestError(f"actor: {error}", "actor") from None
+
+
 def asking(members: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
     """The OpenAPI description of a body."""
     schema = {
@@ -99,6 +110,28 @@ def asking(members: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any
         "additionalProperties": False,
     }
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of refusals of what is posted, and of `statuses` beside."""
+    return {
+        status: {"description": why, "content": {"application/problem+json": {}}}
+        for status, why in _ANSWERS.items()
+        if status in (*_POSTED, *statuses)
+    }
+
+
+_ANSWERS = {
+    400: "A member is missing or wrong; `errors` names the fields",
+    403: "Not sent by this server's own page",
+    404: "Not kept here",
+    409: "The gateway refuses it and says why",
+    413: "The body is too large",
+    415: "The body is no JSON",
+    503: "The gateway takes nothing now",
+    504: "Handed over, but not answered in time",
+}
+_POSTED = (400, 403, 413, 415)
 
 
 class Turnstile:

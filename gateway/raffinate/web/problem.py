@@ -18,12 +18,13 @@ FieldError = tuple[str, str]
 class BadRequestError(ValueError):
     """A request that its sender can mend; the message names the parameter and the remedy.
 
-    `field` is the member that is wrong, "" where it is none.
+    `field` is the member that is wrong, "" where it is none; `words` what stands beside it.
     """
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, field: str = "", words: str = "") -> None:
         super().__init__(message)
         self.field = field
+        self.words = words or message
 
 
 class RefusedRequestError(Exception):

@@ -42,6 +42,15 @@ class Entries(Protocol):
     def acknowledge(self, equipment: str, state: str, actor: str) -> Mapping[str, Any]:
         """`index` and `sha256` of an acknowledgement, see `AcknowledgedJson`."""
 
+    def add(self, data: bytes, actor: str) -> Mapping[str, Any]:
+        """A document that is now in the log, see `TakenJson`."""
+
+    def registry(self) -> Mapping[str, Any]:
+        """Every document there is, see `RegistryJson`."""
+
+    def document(self, sha256: str) -> tuple[str, bytes] | None:
+        """Kind and bytes of a licence, regime or paper that is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Providers:

@@ -6,6 +6,7 @@ const PAGES = {
   plant: ["/", "Plant"],
   licences: ["/licences/", "Licences"],
   calendar: ["/calendar/", "Calendar"],
+  registry: ["/registry/", "Registry"],
 } as const;
 
 export type PageId = keyof typeof PAGES;
