@@ -11,6 +11,7 @@ from raffinate.audit.ledger import Amount
 from raffinate.audit.machines import PERMITS_KEPT, Leave, Machines, Where
 from raffinate.audit.markup import utc
 from raffinate.audit.weighing import Weighing
+from raffinate.licence.permit import is_withdrawal
 from raffinate_wire.errors import WireError
 from raffinate_wire.permit import LIFE_MS_MAX, Permit, parse_permit
 
@@ -81,7 +82,7 @@ class Conformity:
         licence = self._documents.licence(
             permit.licence_sha256, index, machine.name, permit.issued_ms
         )
-        if licence is not None:
+        if licence is not None and not is_withdrawal(permit):
             self._check_permit(index, permit, licence, machine)
             where = Where(index, permit.node)
             self._weighing.permit(machine, licence, permit.issued_ms, where)

@@ -44,7 +44,8 @@ class Case:
 def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | None]) -> Facts:
     """The facts of `case`, for leave to start it: as they were if it ran now.
 
-    `spent` are its `amounts`.
+    `spent` are its `amounts`. Elements, purity and reports are told by papers alone, which the
+    engine reads itself: besides them there are none.
     """
     item = case.item
     key, _ = known.holders[item.id]
@@ -60,6 +61,8 @@ def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | No
         clock=key.info.get("clock"),
         serial=item.serial,
         site=plant.site,
+        elements=(),
+        purity={},
         activity=notes.under_way(activities, known.now_ms) or OPERATION,
         start="none",
         stages=item.stages,
@@ -69,7 +72,7 @@ def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | No
             place: told(quota, spent.get(place)) for place, quota in enumerate(case.licence.quotas)
         },
         acknowledged=_acknowledged(case, known.acknowledged.get(item.id, ())),
-        reports=_reports(case),
+        reports={},
         changed=tuple(
             dict.fromkeys(one["what"] for one in notes.unexplained(key.info, activities))
         ),
@@ -116,7 +119,7 @@ def _acknowledged(case: Case, remembered: Sequence[Mapping[str, Any]]) -> bool:
     )
 
 
-def _reports(case: Case) -> Mapping[str, tuple[int, ...]]:
+def reports(case: Case) -> Mapping[str, tuple[int, ...]]:
     """When each duty of the licence was done, by vouched reports."""
     found: dict[str, list[int]] = {duty.what: [] for duty in case.licence.duties}
     for paper in case.vouched_papers():

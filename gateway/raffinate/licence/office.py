@@ -19,7 +19,7 @@ from raffinate.licence import shown
 from raffinate.licence.balance import rest
 from raffinate.licence.decide import decide
 from raffinate.licence.folder import LicenceFolder
-from raffinate.licence.gathering import Case, amounts, gather
+from raffinate.licence.gathering import Case, amounts, gather, reports
 from raffinate.licence.permit import (
     LIFE_MS,
     Holder,
@@ -36,7 +36,7 @@ from raffinate.licence.versions import choose_licence, nearest_licence, standing
 from raffinate_wire.permit import Permit, parse_permit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from raffinate.evidence.office import Known
@@ -59,6 +59,7 @@ class Judged:
     facts: Facts
     decision: Decision
     rest: Rest
+    reports: Mapping[str, tuple[int, ...]]
     stamp: tuple[int, int, tuple[int, ...]]
 
 
@@ -119,9 +120,8 @@ class Office:
         """See the port."""
         judged = self._judged.get(equipment)
         if judged is not None:
-            facts = judged.facts
-            reports = facts.reports or {}
-            return shown.show_licence(judged.licence, judged.decision, facts.used, reports, now_ms)
+            used, done = judged.facts.used, judged.reports
+            return shown.show_licence(judged.licence, judged.decision, used, done, now_ms)
         licence = self._nearest(self._plant.equipment[equipment], now_ms)
         return None if licence is None else shown.show_licence(licence, None, {}, {}, now_ms)
 
@@ -130,9 +130,8 @@ class Office:
         found = []
         for item in self._plant.equipment.values():
             judged = self._judged.get(item.id)
-            reports = {} if judged is None else judged.facts.reports or {}
             found += [
-                (item.id, licence, reports)
+                (item.id, licence, {} if judged is None else judged.reports)
                 for licence in standing(self._licences(), item.serial, now_ms)
             ]
         permits = {
@@ -190,7 +189,8 @@ class Office:
             facts = gather(self._plant, case, known, spent)
             left = rest(licence, spent, case.vouched_papers(), len(machines), known.now_ms)
             decision = decide(licence, regimes, facts, known.now_ms)
-            judged[equipment] = Judged(licence, facts, decision, left, stamp)
+            done = reports(case)
+            judged[equipment] = Judged(licence, facts, decision, left, done, stamp)
         self._judged = judged
 
     def _next(

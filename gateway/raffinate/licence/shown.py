@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from raffinate.licence.balance import binds, period_ms
-from raffinate.licence.parts import BASE_UNITS, EVERY_MONTHS
+from raffinate.licence.conditions.duties import due_dates
+from raffinate.licence.parts import BASE_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 CALENDAR_MAX = 64
 _UNITS = {"run-h": "h", "volume-l": "l", "reo-kg": "kg", "reagent-kg": "kg"}
 _DIGITS = 6
-_DAY_MS = 24 * 3600 * 1000
 
 
 def show_licence(
@@ -46,7 +45,7 @@ def show_licence(
         "decision": None if decision is None else show_decision(decision),
         "quotas": [_quota(licence, place, used.get(place), now_ms)
                    for place in range(len(licence.quotas))],
-        "next_duty": _next_duty(licence, reports, now_ms),
+        "next_duty": _next_duty(licence, reports),
     }  # fmt: skip
 
 
@@ -73,7 +72,7 @@ def calendar(
         entries += _dates(equipment, licence, now_ms) + _quota_ends(equipment, licence, now_ms)
         for ref in licence.rests_on:
             rules.setdefault(ref.partition("/")[0], set()).add(licence.number)
-        for duty, due_ms in duties_due(licence, reports, now_ms):
+        for duty, due_ms in duties_due(licence, reports):
             text = f"{duty.what}, to {duty.to}" if duty.to else duty.what
             entries.append((due_ms, "duty", equipment, licence.number, text))
     text = "the permit ends, if it is not renewed"
@@ -93,13 +92,11 @@ def calendar(
     return [dict(zip(names, entry, strict=True)) for entry in entries[:CALENDAR_MAX]]
 
 
-def duties_due(
-    licence: Licence, reports: Mapping[str, Sequence[int]], now_ms: int
-) -> list[tuple[Duty, int]]:
+def duties_due(licence: Licence, reports: Mapping[str, Sequence[int]]) -> list[tuple[Duty, int]]:
     """Each duty not yet done with the time by which it must be, soonest first."""
     found = []
     for duty in licence.duties:
-        due_ms = _due_ms(licence, duty, reports.get(duty.what, ()), now_ms)
+        due_ms = _due_ms(licence, duty, reports.get(duty.what, ()))
         if due_ms is not None:
             found.append((duty, due_ms))
     return sorted(found, key=lambda pair: pair[1])
@@ -130,35 +127,16 @@ def _quota_ends(equipment: str, licence: Licence, now_ms: int) -> list[Entry]:
     ]
 
 
-def _due_ms(licence: Licence, duty: Duty, done: Sequence[int], now_ms: int) -> int | None:
-    if duty.due_ms is not None:
-        return None if any(at_ms <= max(now_ms, duty.due_ms) for at_ms in done) else duty.due_ms
-    months = EVERY_MONTHS.get(duty.every)
-    if months is None:
-        return None
-    begin = datetime.fromtimestamp(licence.from_ms // 1000, UTC)
-    first = begin.year * 12 + (begin.month - 1) // months * months
-    grace_ms = duty.within_days * _DAY_MS
-    while True:
-        start_ms, end_ms = _month_ms(first), _month_ms(first + months)
-        late = [at_ms for at_ms in done if end_ms <= at_ms]
-        if start_ms > max(now_ms, licence.ends_ms):
-            return None
-        # a period that is over and was reported after its end is done
-        if not late or end_ms > now_ms:
-            return end_ms + grace_ms
-        first += months
+def _due_ms(licence: Licence, duty: Duty, done: Sequence[int]) -> int | None:
+    """When the first report that was not filed in its time is or was due."""
+    for due in due_dates(licence, duty):
+        if not any(due.from_ms <= at_ms < due.due_ms for at_ms in done):
+            return due.due_ms
+    return None
 
 
-def _month_ms(month: int) -> int:
-    year, place = divmod(month, 12)
-    return round(datetime(year, place + 1, 1, tzinfo=UTC).timestamp()) * 1000
-
-
-def _next_duty(
-    licence: Licence, reports: Mapping[str, Sequence[int]], now_ms: int
-) -> dict[str, Any] | None:
-    due = duties_due(licence, reports, now_ms)
+def _next_duty(licence: Licence, reports: Mapping[str, Sequence[int]]) -> dict[str, Any] | None:
+    due = duties_due(licence, reports)
     if due:
         duty, due_ms = due[0]
         return {"what": duty.what, "to": duty.to, "due_ms": due_ms}
