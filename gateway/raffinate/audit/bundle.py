@@ -43,7 +43,7 @@ _FOLDERS = {
     "regime": "regimes",
     "descriptor": "equipment",
 }
-_STAY = ("private", "signature")
+_STAY = ("private", "signature", "deleted")
 """Kinds that a bundle never has: salted documents are disclosed one by one."""
 _SIGNATURE = re.compile(r"(?:licences|documents|regimes)/[0-9a-f]{64}\.dsse")
 _README = """This is an audit bundle of Raffinate: a transparency log (C2SP tlog-tiles, in log/) of

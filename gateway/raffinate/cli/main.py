@@ -106,6 +106,8 @@ main = _Main(
         "export": "raffinate.cli.export:export",
         "keys": "raffinate.cli.keys:keys",
         "audit": "raffinate.cli.audit:audit",
+        "licence": "raffinate.cli.licence:licence",
+        "registry": "raffinate.cli.registry:registry",
         "activity": "raffinate.cli.activity:activity",
         "regime": "raffinate.cli.regime:regime",
         "witness": "raffinate.cli.witness:witness",

@@ -14,6 +14,7 @@ from raffinate.evidence import acknowledging, denials, dsse, inbox, notes, perio
 from raffinate.evidence.documents import Documents
 from raffinate.evidence.register import Register
 from raffinate.evidence.roster import Standing
+from raffinate.evidence.salted import KEPT_BYTES_MAX
 from raffinate.evidence.statement import parse_statement
 from raffinate.evidence.watch import Watch
 from raffinate_wire.errors import WireError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from raffinate.model import Plant
     from raffinate.tlog.sequencer import Sequencer
 
-PRIVATE_BYTES_MAX = 512 << 20
 DAY_MS = 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 _SIZE_DIGITS = 10**15
@@ -136,8 +136,8 @@ class Actions:
             if body.get(name) is not None and body[name] not in request.documents:
                 raise RejectedError("request", f"the document of {name} is not with the request")
         size = sum(map(len, request.documents.values()))
-        if self._store.private_bytes() + size > PRIVATE_BYTES_MAX:
-            raise RejectedError("full", f"over {PRIVATE_BYTES_MAX >> 20} MiB of documents are kept")
+        if self._store.private_bytes() + size > KEPT_BYTES_MAX:
+            raise RejectedError("full", f"over {KEPT_BYTES_MAX >> 20} MiB of documents are kept")
         try:
             descriptor = views.sha256_hex(item.descriptor.read_bytes())
         except OSError as error:

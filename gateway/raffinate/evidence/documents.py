@@ -10,11 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from raffinate.errors import RejectedError
-from raffinate.evidence import dsse
+from raffinate.evidence import dsse, salted
 from raffinate.evidence.register import ATTACHMENT, HOLD, LICENCE, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from raffinate.evidence.intake import SignGateway
     from raffinate.evidence.register import Register
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS_BYTES_MAX = 256 << 20
 SIGNED_BYTES_MAX = 1 << 21
-REGIME = "regime"
+REGIME, PRIVATE = "regime", "private"
 FOLDERS = {LICENCE: "licences", REGIME: "regimes"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -105,10 +105,8 @@ class Documents:
             self._signature(item, request, plans) for item in items if item["as"] == "signature"
         ]
         new = [plan for plan in plans if plan.known is None or plan.known.state == "deleted"]
-        size = sum(len(plan.data) for plan in new) + sum(len(row[3]) for row in signatures)
-        if self._store.registry_bytes() + size > DOCUMENTS_BYTES_MAX:
-            limit = DOCUMENTS_BYTES_MAX >> 20
-            raise RejectedError("full", f"over {limit} MiB of documents would be kept")
+        self._check_room([(plan.kept_as, plan.data) for plan in new])
+        self._check_room([(row[1], row[3]) for row in signatures])
         for plan in new:
             self._state(plan, "add", request, work)
             work.documents.append((plan.sha256, plan.kept_as, plan.place, plan.data))
@@ -129,6 +127,17 @@ class Documents:
             "signatures": len(signatures),
         }
 
+    def _check_room(self, files: Iterable[tuple[str, bytes]]) -> None:
+        private = shown = 0
+        for kept_as, data in files:
+            private += len(data) if kept_as == PRIVATE else 0
+            shown += len(data) if kept_as != PRIVATE else 0
+        if (
+            self._store.private_bytes() + private > salted.KEPT_BYTES_MAX
+            or self._store.registry_bytes() + shown > DOCUMENTS_BYTES_MAX
+        ):
+            raise RejectedError("full", "the registry has no room for them: its limit is reached")
+
     def _plan(
         self, item: dict[str, Any], request: Request, registrar: Registrar, work: Work
     ) -> _Plan:
@@ -139,8 +148,9 @@ class Documents:
             name = item.get("name")
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise RejectedError("request", f"an attachment has no usable name: {name!r}"[:200])
+            salted.open_salted(data)
             listed = self._next(ATTACHMENT, name, known)
-            return _Plan(listed, digest, data, "private", f"private/{digest}", known)
+            return _Plan(listed, digest, data, PRIVATE, f"private/{digest}", known)
         listed = registrar.read(_file(item), data, work.now_ms)
         if listed.kind == REGIME:
             listed = self._next(REGIME, listed.name, known)
@@ -161,31 +171,10 @@ class Documents:
         return Listed(kind, name, newest.version + 1, newest.sha256)
 
     def _check_versions(self, plans: list[_Plan], registrar: Registrar) -> None:
-        """No version comes twice, and each follows the one that it names."""
-        known = {
-            (row.kind, row.name, row.version): row.sha256
-            for row in self._register
-            if row.kind != LICENCE
-        }
+        known = {row.key: row.sha256 for row in self._register if row.kind != LICENCE}
         if any(plan.listed.kind == LICENCE for plan in plans):
             known.update(self._licence_versions(registrar))
-        for plan in plans:
-            kind, name, version, replaces = plan.listed
-            title = f"{kind} {name} version {version}"
-            if known.setdefault((kind, name, version), plan.sha256) != plan.sha256:
-                raise RejectedError(
-                    "version",
-                    f"{title} is there already with other bytes, SHA-256 "
-                    f"{known[kind, name, version]}; give these the next version and `replaces`",
-                )
-            before = known.get((kind, name, version - 1))
-            if version > 1 and plan.known is None and before != replaces:
-                found = "is not there" if before is None else f"has SHA-256 {before}"
-                raise RejectedError(
-                    "version",
-                    f"{title} replaces {replaces}, but version {version - 1} {found}; import that "
-                    "one first, or mend `replaces`",
-                )
+        check_versions(known, [(plan.listed, plan.sha256) for plan in plans])
 
     def _licence_versions(self, registrar: Registrar) -> dict[tuple[str, str, int], str]:
         found = {}
@@ -224,11 +213,11 @@ class Documents:
             raise RejectedError(
                 "hold", f"hold {name} is {row.state} already (entry {row.changed}); choose another"
             )
-        data = request.documents[digest]
+        self._check_room([(PRIVATE, data) for data in request.documents.values()])
         listed = Listed(HOLD, name, 1, None)
-        plan = _Plan(listed, digest, data, "private", f"private/{digest}", None)
-        self._state(plan, "hold", request, work)
-        work.documents.append((digest, plan.kept_as, plan.place, data))
+        self._state(_Plan(listed, digest, b"", "", "", None), "hold", request, work)
+        for kept, data in request.documents.items():
+            work.documents.append((kept, PRIVATE, f"private/{kept}", data))
         return {"index": self._index(digest), "name": name}
 
     def _release(self, request: Request, _: Registrar, work: Work) -> dict[str, Any]:
@@ -276,6 +265,33 @@ class Documents:
     def _index(self, digest: str) -> int | None:
         row = self._register.get(digest)
         return None if row is None else row.index
+
+
+def check_versions(
+    known: Mapping[tuple[str, str, int], str], items: Iterable[tuple[Listed, str]]
+) -> None:
+    """Refuse a version that is there with other bytes, or follows another than it names.
+
+    `known` and `items` have SHA-256; items may follow each other. Raises RejectedError.
+    """
+    held = dict(known)
+    for listed, digest in sorted(items, key=lambda item: item[0][:3]):
+        kind, name, version, replaces = listed
+        title = f"{kind} {name} version {version}"
+        if held.setdefault((kind, name, version), digest) != digest:
+            raise RejectedError(
+                "version",
+                f"{title} is there already with other bytes, SHA-256 "
+                f"{held[kind, name, version]}; give these the next version and `replaces`",
+            )
+        before = held.get((kind, name, version - 1))
+        if version > 1 and before != replaces and (kind, name, version) not in known:
+            found = "is not there" if before is None else f"has SHA-256 {before}"
+            raise RejectedError(
+                "version",
+                f"{title} replaces {replaces}, but version {version - 1} {found}; import that "
+                "one first, or mend `replaces`",
+            )
 
 
 def _items(request: Request) -> list[dict[str, Any]]:

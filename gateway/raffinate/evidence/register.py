@@ -37,6 +37,11 @@ class Row:
     state: str
     changed: int
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Kind, name, version."""
+        return self.kind, self.name, self.version
+
 
 class Register:
     """Rows in the order in which they came."""

@@ -24,6 +24,7 @@ NAME_CHARS_MAX = 128
 DETAILS = "details.json"
 FILES_MAX = 16
 DOCUMENT_BYTES_MAX = 4 << 20
+KEPT_BYTES_MAX = 512 << 20
 _HEAD = re.compile(rb"[0-9a-f]{64}\n([^\n\x00/]{1,512})\n")
 
 

@@ -346,9 +346,13 @@ class Store:
         return None if row is None else bytes(row[0])
 
     def remove_documents(self, digests: Iterable[str]) -> None:
-        """Forget documents, and the signatures of these."""
+        """Forget the bytes of documents, and of their signatures.
+
+        The rows stay, so that SQLite gives their numbers to no others: readers go by them.
+        """
         self.connection.executemany(
-            "DELETE FROM documents WHERE sha256 = ?1 OR (kind = 'signature' AND name LIKE ?2)",
+            "UPDATE OR REPLACE documents SET sha256 = 'deleted ' || sha256, kind = 'deleted',"
+            " data = x'' WHERE sha256 = ?1 OR (kind = 'signature' AND name LIKE ?2)",
             [(digest, f"%/{digest}.dsse") for digest in digests],
         )
 

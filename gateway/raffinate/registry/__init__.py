@@ -1,0 +1,1 @@
+"""Licences, papers and regimes from files into the gateway's registry, and what it has of them."""
