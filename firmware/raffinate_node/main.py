@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 
 import raffinate_node
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 READERS = ("config", "points", "members", "strict_json")
 BUFFERS_BYTES = 6144
 GARBAGE_BYTES = 4096
+RESTART_S = 2
 HALS = {"linux": "unix", "darwin": "unix", "esp32": "esp32", "rp2": "rp2"}
 
 
@@ -38,7 +40,13 @@ def main() -> None:
             raise
         print(f"raffinate error {error}")  # noqa: T201 - the console, where no hal may be yet
         sys.exit(1)
-    run(hal, config)
+    try:
+        run(hal, config)
+    except OSError as error:
+        # Flash failed before there were tasks to supervise: a board would stay at its prompt.
+        hal.console(f"raffinate error start: {error!r}; reset in {RESTART_S} s")
+        time.sleep(RESTART_S)
+        hal.reset()
 
 
 def flash_root() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from permit_rig import PermitRig
+from raffinate_rig.node_process import RESET_EXIT_CODE
 from raffinate_rig.plugin import requires_tool
 from rig_configs import node_config
 from test_node_values import READINGS
@@ -57,3 +58,13 @@ def test_what_was_signed_before_the_time_was_known_has_a_gap(rig):
     assert gap["cause"] == "time unknown"
     assert gap["fromUpMs"] <= untimed.up_ms <= gap["toUpMs"]
     assert gap["toMs"] - gap["fromMs"] == gap["toUpMs"] - gap["fromUpMs"]
+
+
+def test_a_node_whose_flash_fails_at_the_start_resets(rig):
+    (rig.node.flash / "state").write_text("no folder")
+    rig.node.start()
+    assert "reset" in rig.node.wait_for("error").text
+    rig.wait(lambda: not rig.node.running, "the reset")
+    assert rig.node.exit_code == RESET_EXIT_CODE
+    (rig.node.flash / "state").unlink()
+    rig.start()
