@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import tomllib
 
-from raffinate.audit import chunk, conformity, documents, entries
+from raffinate.audit import conformity, documents, entries, reader
 from raffinate.audit import verify as verifying
 from raffinate.audit.policy import parse_policy
 from raffinate.audit.report import EXIT_FAIL, as_text, exit_status
@@ -20,10 +20,10 @@ from raffinate.tlog.note import EcdsaVerifier, Ed25519Verifier
 PURE = (
     (dsse, "public_key"),
     (dsse, "verify"),
-    (dsse, "verify_statement"),
+    (dsse, "verify_digest"),
     (dsse, "decode_envelope"),
     (entries, "parse_statement"),
-    (chunk, "parse_statement"),
+    (reader, "parse_statement"),
     (documents, "parse_licence"),
     (conformity, "parse_permit"),
     (tomllib, "loads"),

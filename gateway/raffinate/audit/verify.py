@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from raffinate.audit.anchors import AnchorError
 from raffinate.audit.checkers import CHECKERS
-from raffinate.audit.chunk import Reader, Run
+from raffinate.audit.chunk import Run
 from raffinate.audit.entries import EntryChecker
 from raffinate.audit.facts import FRAMES_PREFIX, Context
 from raffinate.audit.forest import Forest
 from raffinate.audit.policy import Policy, policy_of_public
+from raffinate.audit.reader import Reader
 from raffinate.audit.result import Result
 from raffinate.audit.roots import root_reader
 from raffinate.audit.work import Inline, Job

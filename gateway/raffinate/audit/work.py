@@ -6,15 +6,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from raffinate.audit import chunk as chunks
+from raffinate.audit.chunk import Chunk
 from raffinate.audit.forest import top_of
+from raffinate.audit.reader import Reader
 from raffinate.audit.roots import root_reader
 from raffinate.tlog.tiles import TILE_WIDTH, decode_tile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from raffinate.audit.chunk import Chunk
     from raffinate.audit.roster import Signer
     from raffinate.audit.source import Source
 
@@ -81,7 +81,7 @@ class Worker:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._reader: chunks.Reader | None = None
+        self._reader: Reader | None = None
         self._spki: dict[str, bytes] = {}
 
     def learn(self, keys: Mapping[str, bytes]) -> None:
@@ -93,13 +93,13 @@ class Worker:
         """The job's chunk. Raises BundleError when its file cannot be read."""
         reader = self._reader
         if reader is None:
-            reader = self._reader = chunks.Reader(root_reader(self._source, job.size))
+            reader = self._reader = Reader(root_reader(self._source, job.size))
         reader.learn(self._spki)
         reader.single = job.single
         try:
             data = self._source.read(job.path)
         except KeyError:
-            return chunks.Chunk(job.first)
+            return Chunk(job.first)
         chunk = reader.read(data, job.first, job.width, signatures=job.signatures, join=join)
         chunk.size = len(data)
         if chunk.leaves and job.width == TILE_WIDTH:

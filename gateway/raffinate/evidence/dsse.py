@@ -10,18 +10,17 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from raffinate.errors import RejectedError
 from raffinate.tlog.note import NoteError, load_p256
 from raffinate.tlog.p256 import SignatureError, check_der, low_s
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from raffinate_wire.statement import PAYLOAD_BYTES_MAX
 
 STATEMENT = b"application/vnd.in-toto+json"
 PERMIT = b"application/vnd.raffinate.permit+json"
@@ -38,20 +37,21 @@ _END = b'"}]}'
 _USUAL_SIG_CHARS = 96
 _SIG_START = -len(_END) - _USUAL_SIG_CHARS
 _TAIL_START = _SIG_START - len(_TYPE + STATEMENT + _KEYID + _SIG) - _KEYID_DIGITS
+TAIL = slice(_TAIL_START, _SIG_START)
 _STATEMENT_PAE = b"DSSEv1 %d %b " % (len(STATEMENT), STATEMENT)
 # Strict DER of usual length with s well below n/2; what differs is looked at by `check_der`.
 _USUAL_FORM = re.compile(
     rb"0(?:D\x02 [\x01-\x7f]|E\x02!\0[\x80-\xfe]).{31}\x02 [\x01-\x7e].{31}", re.DOTALL
 ).fullmatch
 _HEX = frozenset(b"0123456789abcdef")
-_LAST = (
-    frozenset(b"%c" % char for char in b"AEIMQUYcgkosw048"),
-    frozenset(b"%c" % char for char in b"AQgw"),
-)
+# How base64 ends when the bits that padding leaves over are zero.
+_ONE_PAD = frozenset(b"%c=" % char for char in b"AEIMQUYcgkosw048")
+_TWO_PADS = frozenset(b"%c==" % char for char in b"AQgw")
 _MIDDLES_KEPT = 1024
 _TYPE_BYTES_KEPT = 64
 _MIDDLES: dict[bytes, tuple[bytes, str]] = {}
 _SHA256 = ec.ECDSA(hashes.SHA256())
+_PREHASHED = ec.ECDSA(Prehashed(hashes.SHA256()))
 
 
 class SigningKey(Protocol):
@@ -91,36 +91,62 @@ def decode_envelope(data: bytes, bytes_max: int = ENVELOPE_BYTES_MAX) -> Envelop
 
 
 def statement_tail(keyid: str) -> bytes:
-    """What stands between payload and signature in a statement's envelope of this key."""
+    """What stands at `TAIL` in a statement's envelope of this key, if its signature is usual."""
     return b"".join((_TYPE, STATEMENT, _KEYID, keyid.encode(), _SIG))
 
 
-def split_statement(data: bytes, tails: Mapping[bytes, str]) -> tuple[str, bytes, bytes] | None:
-    """(keyid, payload, signature) of most statements' envelopes by keys whose tails are given.
+class Opening:
+    """Reads envelopes of statements whose payloads begin with `head`, which is not decoded again.
 
-    None: ask `decode_envelope`, of which this is the quick half for signatures of usual length.
+    What `read` gives of a payload begins `skip` bytes (0 to 2) before the end of the head.
     """
-    keyid = tails.get(data[_TAIL_START:_SIG_START])
-    if keyid is None or len(data) > ENVELOPE_BYTES_MAX:
-        return None
-    if not (data.startswith(_HEAD) and data.endswith(_END)):
-        return None
-    try:
-        return (
-            keyid,
-            _base64(data[len(_HEAD) : _TAIL_START]),
-            _base64(data[_SIG_START : -len(_END)]),
-        )
-    except RejectedError:
-        return None
+
+    __slots__ = ("_begin", "_decoded", "_last", "_signed", "_start", "head", "skip")
+
+    def __init__(self, head: bytes) -> None:
+        self.head, self.skip = head, len(head) % 3
+        cut = len(head) - self.skip
+        self._decoded, self._last = head[:cut], head[cut:]
+        self._begin = _HEAD + b2a_base64(self._decoded, newline=False)
+        self._start = len(self._begin)
+        self._signed: dict[int, bytes] = {}
+
+    def read(self, data: bytes) -> tuple[bytes, bytes, bytes] | None:
+        """(rest of the payload, signature, SHA-256 of what is signed) of a statement's envelope.
+
+        The caller has found the `statement_tail` of a key at `TAIL`. None: ask `decode_envelope`,
+        of which this is the quick half.
+        """
+        if not data.startswith(self._begin) or not data.endswith(_END):
+            return None
+        text, last = data[self._start : _TAIL_START], data[_SIG_START : -len(_END)]
+        try:
+            rest, signature = a2b_base64(text, strict_mode=True), a2b_base64(last, strict_mode=True)
+        except Base64Error:
+            return None
+        signed = self._signed.get(len(rest)) or self._begin_signed(len(rest))
+        if not (signed and rest.startswith(self._last)) or _is_loose(text) or _is_loose(last):
+            return None
+        return rest, signature, sha256(signed + rest).digest()
+
+    def _begin_signed(self, rest_bytes: int) -> bytes:
+        """How what is signed begins, for so many bytes to follow; nothing when there are too many.
+
+        The envelope of a payload of at most PAYLOAD_BYTES_MAX has at most ENVELOPE_BYTES_MAX.
+        """
+        size = len(self._decoded) + rest_bytes
+        if size > PAYLOAD_BYTES_MAX:
+            return b""
+        found = self._signed[rest_bytes] = b"%b%d %b" % (_STATEMENT_PAE, size, self._decoded)
+        return found
 
 
-def verify_statement(payload: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> None:
-    """Check a statement's signature as `verify` does. Raises RejectedError `signature`."""
+def verify_digest(signature: bytes, digest: bytes, key: ec.EllipticCurvePublicKey) -> None:
+    """Check a signature as `verify` does, over a SHA-256. Raises RejectedError `signature`."""
     if _USUAL_FORM(signature) is None:
         _check_form(signature)
     try:
-        key.verify(signature, b"%b%d %b" % (_STATEMENT_PAE, len(payload), payload), _SHA256)
+        key.verify(signature, digest, _PREHASHED)
     except InvalidSignature:
         raise RejectedError("signature", "the signature does not verify") from None
 
@@ -211,7 +237,11 @@ def _base64(text: bytes) -> bytes:
         data = a2b_base64(text, strict_mode=True)
     except Base64Error:
         raise RejectedError("envelope", "not padded standard base64") from None
-    # The bits that padding leaves over must be zero.
-    if text.endswith(b"=") and text.rstrip(b"=")[-1:] not in _LAST[text.endswith(b"==")]:
+    if _is_loose(text):
         raise RejectedError("envelope", "base64 with trailing bits that are not zero")
     return data
+
+
+def _is_loose(text: bytes) -> bool:
+    """True when the bits that padding leaves over are not zero."""
+    return text[-2:] not in _ONE_PAD and text[-3:] not in _TWO_PADS and text.endswith(b"=")

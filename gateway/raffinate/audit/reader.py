@@ -1,0 +1,238 @@
+"""Checks entry bundles as far as they can be without what came before: the work of a process.
+
+Envelopes, signatures and statements' forms are checked here; usage statements of one key that go
+on plainly are joined into one `Run`, which the order-dependent rules (entries.py) judge at once.
+Pure.
+"""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from raffinate.audit.chunk import PLAIN, Chunk, Entry, run_of
+from raffinate.audit.shape import Rows, Shape
+from raffinate.errors import RejectedError
+from raffinate.evidence import dsse
+from raffinate.evidence.statement import parse_statement
+from raffinate.tlog.hashing import leaf_hash
+from raffinate.tlog.tiles import TileError, decode_bundle
+from raffinate_wire.statement import PAYLOAD_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from raffinate.audit.chunk import Run
+    from raffinate.evidence.dsse import Opening
+    from raffinate.evidence.statement import Statement
+
+SHAPES_MAX = 512
+SHAPES_OF_KEY_MAX = 32
+_ROOTS_KEPT = 4096
+_INDEX = attrgetter("index")
+
+
+@dataclass(slots=True)
+class _Signer:
+    """A key, how its statements begin (the newest first), and those that may be one run."""
+
+    keyid: str
+    public: ec.EllipticCurvePublicKey
+    openings: list[tuple[Opening, Shape]] = field(default_factory=list)
+    rows: Rows | None = None
+
+
+class Reader:
+    """Checks bundles. `root_at(size)` gives roots of the log; keys come by `learn`.
+
+    Keys in `single` have each statement as a run of its own.
+    """
+
+    def __init__(self, root_at: Callable[[int], bytes | None]) -> None:
+        self.single: frozenset[str] = frozenset()
+        self._signers: dict[str, _Signer] = {}
+        self._tails: dict[bytes, _Signer] = {}
+        self._root_at = root_at
+        self._roots: dict[bytes, bytes | None] = {}
+        self._shapes = 0
+        self._first = 0
+        self._entries: Sequence[bytes] = ()
+        self._join = True
+        self._runs: list[Run] = []
+        self._going: list[_Signer] = []
+
+    def learn(self, keys: Mapping[str, bytes]) -> None:
+        """More keys, SPKI DER by keyid."""
+        for keyid in keys.keys() - self._signers.keys():
+            signer = _Signer(keyid, dsse.public_key(keys[keyid]))
+            self._signers[keyid] = self._tails[dsse.statement_tail(keyid)] = signer
+
+    def read(
+        self, data: bytes, first: int, width: int, *, signatures: bool = True, join: bool = True
+    ) -> Chunk:
+        """The bundle of entries first..first+width-1.
+
+        Without `signatures` they count as good; without `join` every statement is a run of its own.
+        """
+        chunk = Chunk(first)
+        try:
+            entries = decode_bundle(data, width)
+        except TileError as error:
+            chunk.fault = str(error)
+            return chunk
+        leaves = [leaf_hash(entry) for entry in entries]
+        chunk.leaves = b"".join(leaves)
+        self._first, self._entries, self._join = first, entries, join
+        if len(self._roots) >= _ROOTS_KEPT:
+            self._roots.clear()
+        for index, (entry, leaf) in enumerate(zip(entries, leaves, strict=True), first):
+            item = self._judge(index, entry, leaf, signatures)
+            if item is not None:
+                self._settle(chunk)
+                chunk.items.append(item)
+                if item.fault is not None:
+                    chunk.bad.append(index)
+        self._settle(chunk)
+        return chunk
+
+    def _judge(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
+        """Put a statement into its key's rows, or make it a run; None if it was one."""
+        signer = self._tails.get(entry[dsse.TAIL])
+        if signer is None:
+            return self._other(index, entry, leaf, signatures)
+        for opening, shape in signer.openings:
+            found = opening.read(entry)
+            if found is None:
+                continue
+            rest, signature, digest = found
+            if signatures:
+                try:
+                    dsse.verify_digest(signature, digest, signer.public)
+                except RejectedError as error:
+                    return Entry(index, entry, leaf, known=True, fault=str(error))
+            match = shape.match(rest, opening.skip)
+            if match is None:  # another shape of this begin, or none
+                payload = opening.head + rest[opening.skip :]
+                return self._statement(index, entry, leaf, signer, payload)
+            self._add(index, leaf, signer, shape, match.groups())
+            return None
+        return self._other(index, entry, leaf, signatures)
+
+    def _other(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
+        """The same for an envelope of another form or type, of no known key, with a new begin."""
+        try:
+            envelope = dsse.decode_envelope(entry)
+        except RejectedError:
+            return Entry(index, entry, leaf, known=False, fault=None)
+        signer = self._signers.get(envelope.keyid)
+        if signer is None:
+            return Entry(index, entry, leaf, known=False, fault=None)
+        if signatures:
+            try:
+                dsse.verify(envelope, signer.public)
+            except RejectedError as error:
+                return Entry(index, entry, leaf, known=True, fault=str(error))
+        if envelope.payload_type != dsse.STATEMENT:
+            return Entry(index, entry, leaf, known=True, fault=None)
+        return self._statement(index, entry, leaf, signer, envelope.payload)
+
+    def _statement(
+        self, index: int, entry: bytes, leaf: bytes, signer: _Signer, payload: bytes
+    ) -> Entry | None:
+        if len(payload) <= PAYLOAD_BYTES_MAX and self._match(index, leaf, signer, payload):
+            return None
+        other = Entry(index, entry, leaf, known=True, fault=None)
+        try:
+            statement = parse_statement(payload)
+        except RejectedError:
+            return other
+        if statement.type not in PLAIN or statement.keyid != signer.keyid:
+            return other
+        if self._learn(signer, statement, payload) and self._match(index, leaf, signer, payload):
+            return None
+        self._finish(signer)
+        self._runs.append(self._run(statement, index, leaf))
+        return None
+
+    def _match(self, index: int, leaf: bytes, signer: _Signer, payload: bytes) -> bool:
+        """Put a statement into rows if the key has its shape, which is then tried first."""
+        for pair in signer.openings:
+            opening, shape = pair
+            if payload.startswith(opening.head):
+                match = shape.match(payload, len(opening.head))
+                if match is not None:
+                    signer.openings.remove(pair)
+                    signer.openings.insert(0, pair)
+                    self._add(index, leaf, signer, shape, match.groups())
+                    return True
+        return False
+
+    def _learn(self, signer: _Signer, statement: Statement, payload: bytes) -> bool:
+        """A shape more, unless there are too many or the statement is not for one."""
+        if (
+            len(signer.openings) >= SHAPES_OF_KEY_MAX * len(PLAIN)
+            or self._shapes >= SHAPES_MAX
+            or not Shape.fits(payload)
+        ):
+            return False
+        self._shapes += 1
+        shape = Shape(payload, statement)
+        signer.openings[:0] = [(opening, shape) for opening in shape.openings]
+        return True
+
+    def _add(
+        self, index: int, leaf: bytes, signer: _Signer, shape: Shape, values: tuple[bytes, ...]
+    ) -> None:
+        rows = signer.rows
+        if rows is None or rows.shape is not shape:
+            self._finish(signer)
+            rows = signer.rows = Rows(shape)
+            self._going.append(signer)
+        rows.indices.append(index)
+        rows.leaves.append(leaf)
+        rows.values.append(values)
+
+    def _finish(self, signer: _Signer) -> None:
+        """Make runs of a key's rows."""
+        rows, signer.rows = signer.rows, None
+        if rows is not None:
+            join = self._join and signer.keyid not in self.single
+            self._runs += rows.runs(self._begin, self._known, join=join)
+
+    def _settle(self, chunk: Chunk) -> None:
+        """Put all runs so far into the chunk, in the order of the log."""
+        for signer in self._going:
+            self._finish(signer)
+        self._runs.sort(key=_INDEX)
+        chunk.items += self._runs
+        self._going, self._runs = [], []
+
+    def _begin(self, index: int, leaf: bytes) -> Run:
+        """The run of one statement that a shape matched."""
+        envelope = dsse.decode_envelope(self._entries[index - self._first])
+        return self._run(parse_statement(envelope.payload), index, leaf)
+
+    def _run(self, statement: Statement, index: int, leaf: bytes) -> Run:
+        run = run_of(statement, index, leaf)
+        seen = statement.body["seen"]
+        root = self._root(b"%d" % seen["size"])
+        if root is not None and root.decode() != seen["root"]:
+            run.seen_wrong = seen["size"]
+        return run
+
+    def _known(self, sizes: Sequence[bytes]) -> list[bytes | None]:
+        """The log's roots at sizes, in hexadecimal; None where one is not known."""
+        roots = self._roots
+        for size in set(sizes) - roots.keys():
+            self._root(size)
+        return list(map(roots.get, sizes))
+
+    def _root(self, size: bytes) -> bytes | None:
+        if size not in self._roots:
+            root = self._root_at(int(size))
+            self._roots[size] = None if root is None else hexlify(root)
+        return self._roots[size]
