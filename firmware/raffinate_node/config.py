@@ -203,18 +203,18 @@ def _all_equipment(top: Members, config: Config) -> "list[EquipmentConfig]":
         members.done()
         if any(other.id == one.id for other in result):
             raise members.error("id", f"{one.id} appears twice", "Give each equipment its own name")
-        if one.volume is not None and not _is_pulse(config, one.volume):
-            remedy = "Name a point with the driver pulse, as <stage>/<point>, or write null"
-            raise members.error("volume", f"{one.volume} counts no pulses", remedy)
+        if one.volume is not None and not _is_flow(config, one.volume):
+            remedy = "Name a point with the driver pulse and unit l/s, as <stage>/<point>, or null"
+            raise members.error("volume", f"{one.volume} counts no volume", remedy)
         result.append(one)
     return result
 
 
-def _is_pulse(config: Config, point_id: str) -> bool:
+def _is_flow(config: Config, point_id: str) -> bool:
     for stage in config.stages:
         for point in stage.points:
             if f"{stage.id}/{point.name}" == point_id:
-                return point.driver == "pulse"
+                return point.driver == "pulse" and point.unit == "l/s"
     return False
 
 

@@ -103,12 +103,17 @@ def _max31865(members: "Members") -> "Any":
 
 
 def _pulse(members: "Members") -> "Any":
+    unit = members.text("unit", "l/s")
+    if unit not in ("l/s", "1/s"):
+        raise members.error("unit", f"pulses measure no {unit}", "Write l/s, or 1/s for a counter")
+    # A counter's events are its pulses.
+    counts = unit == "1/s"
     options = {
         "pin": members.integer("pin", 0, PIN_MAX),
-        "pulses_per_l": members.number("pulses_per_l", 0.001, 10_000_000),
+        "pulses_per_l": 1.0 if counts else members.number("pulses_per_l", 0.001, 10_000_000),
         "window_ms": members.integer("window_ms", 0, 60_000, WINDOW_MS),
     }
-    return "l/s", 7, options
+    return unit, 3 if counts else 7, options
 
 
 def _digital(members: "Members") -> "Any":

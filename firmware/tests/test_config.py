@@ -106,6 +106,18 @@ def test_digests():
         (("stages", 0, "points", 2, "range"), [50, 5], "stages[0].points[2].range", "Swap"),
         (("i2c",), [], "stages[0].points[0].bus", "Add it to i2c"),
         (("equipment", 0, "volume"), "e01/ph", "equipment[0].volume", "driver pulse"),
+        (
+            ("stages", 1, "points", 3, "unit"),
+            "1/h",
+            "stages[1].points[3].unit",
+            "Write l/s, or 1/s",
+        ),
+        (
+            ("stages", 1, "points", 3, "unit"),
+            "1/s",
+            "stages[1].points[3].pulses_per_l",
+            "There are",
+        ),
         (("equipment", 0, "permissive_pin"), 20, "equipment[0].permissive_pin", "pin of its own"),
         (("equipment", 0, "permissive_pin"), 100, "equipment[0].permissive_pin", "pin of its own"),
         (("equipment", 0, "descriptor"), "ab", "equipment[0].descriptor", "docs/node.md"),
@@ -121,6 +133,25 @@ def test_a_refusal_names_key_and_remedy(path, value, key, remedy):
     assert text.startswith(f"node.json: {'line' if remedy == 'exponent' else key}")
     assert remedy in text
     assert "\n" not in text
+
+
+def counting(content, volume=None):
+    """The file with a counter of events in place of e02's aqueous flow."""
+    point = content["stages"][1]["points"][3]
+    del point["pulses_per_l"]
+    point["unit"] = "1/s"
+    content["equipment"][0]["volume"] = volume
+    return content
+
+
+def test_a_counter_of_events_counts_each_pulse():
+    point = read(counting(changed(("scan_ms",), 1000))).stages[1].points[3]
+    assert (point.unit, point.decimals, point.options["pulses_per_l"]) == ("1/s", 3, 1.0)
+
+
+def test_events_are_no_volume():
+    with pytest.raises(ConfigError, match=r"equipment\[0\].volume: e02/flow_aq counts no volume"):
+        read(counting(changed(("scan_ms",), 1000), "e02/flow_aq"))
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path):

@@ -35,7 +35,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A run of stages in flow order; `kind` is extraction, scrub, strip, wash or column."""
+    """A run of stages in flow order; `kind` as in docs/formats/plant-toml.md."""
 
     id: str
     kind: str

@@ -28,7 +28,7 @@ def test_every_command_is_there_and_explains_itself(capsys):
     names = main.list_commands(context)
     assert set(names) == {
         "demo", "init", "gateway", "check", "export", "keys", "audit", "activity", "node",
-        "witness",
+        "regime", "witness",
     }  # fmt: skip
     for name in names:
         assert name in out
@@ -45,7 +45,7 @@ def test_init_then_check(capsys, tmp_path):
     assert "raffinate check" in err
     code, out, _ = run(capsys, "check", "--plant", str(plant / "plant.toml"))
     assert code == 0
-    assert "16 stages, 96 points, 4 nodes, 3 equipment" in out
+    assert "17 stages, 99 points, 4 nodes, 3 equipment" in out
     assert "note: no licence" in out
     text = (plant / "plant.toml").read_text()
     assert "port = 9000" in text

@@ -42,12 +42,13 @@ def test_the_template_is_the_reference_cascade(folder):
         ("extraction", 6),
         ("scrub", 6),
         ("strip", 4),
+        ("outfall", 1),
     ]
     assert {node.id: len(node.stages) for node in plant.nodes.values()} == {
         "n01": 4,
         "n02": 4,
         "n03": 4,
-        "n04": 4,
+        "n04": 5,
     }
     assert [point.name for point in plant.stages["e01"].points] == [
         "ph",
@@ -65,6 +66,27 @@ def test_the_template_is_the_reference_cascade(folder):
     }
     assert machines["bat-strip"].stages == ("t01", "t02", "t03", "t04")
     assert all(point.normal for point in plant.points.values())
+    assert {point.name: point.unit for point in plant.stages["o01"].points} == {
+        "ph": "pH",
+        "cond": "S/m",
+        "rad": "1/s",
+    }
+
+
+def test_a_counter_of_events_needs_no_pulses_a_litre_and_meters_no_machine(folder):
+    config = load_config(folder)
+    keys = dict.fromkeys(KEY_NAMES, b64encode(bytes(91)).decode())
+    content = node_config(config, "n04", ORIGIN, keys)
+    points = {point["name"]: point for point in content["stages"][-1]["points"]}
+    assert points["rad"] == {
+        "name": "rad", "driver": "pulse", "unit": "1/s", "pin": 28, "range": [0.0, 5000.0]
+    }  # fmt: skip
+    board = read_config(format_node_config(content))
+    assert [(point.unit, point.decimals) for point in board.stages[-1].points] == [
+        ("pH", 4),
+        ("S/m", 4),
+        ("1/s", 3),
+    ]
 
 
 def test_default_wiring_follows_a_stage_s_place_on_its_node(folder):
@@ -128,6 +150,7 @@ def test_a_board_with_pins_and_wifi_of_its_own(folder):
     text = (folder / "plant.toml").read_text()
     start = text.index('  { id = "t01"')
     text = text[:start] + pins + text[text.index("\n]", start) :]
+    text = text.replace('"o01", node = "n04"', '"o01", node = "n03"')
     text = text.replace(
         "[nodes.n04]",
         '[nodes.n04]\nboard = "rp2"\nwifi = { ssid = "plant", password = "long enough" }\n'
@@ -159,6 +182,10 @@ WRONG = [
     ('"ezo-ph"', '"ezoph"', "driver is 'ezoph'; write one of ezo-ph, ezo-ec"),
     ('unit = "pH"', 'unit = "mV"', "unit is 'mV'; ezo-ph measures in pH"),
     (", pulses_per_l = 8000.0 }", " }", "pulses_per_l is missing; pulse needs it"),
+    ('"1/s", range', '"1/s", pulses_per_l = 1.0, range', "no meaning for events in 1/s; remove it"),
+    ('"1/s"', '"1/h"', "rad.unit is '1/h'; pulse measures in l/s, 1/s"),
+    ('kind = "outfall"', 'kind = "sewer"', "kind is 'sewer'; write 'extraction'"),
+    ('volume = "t01/flow_aq"', 'volume = "o01/rad"', "counts events; volume comes from a flow"),
     ("alpha_pct_k = 1.56", "cs = 3", "cs has no meaning for ezo-ec"),
     ("ph = [1.75, 1.95]", "ph = [1.95, 1.75]", "normal.ph is [1.95, 1.75]; write [low, high]"),
     ("ph = [1.75, 1.95]", "ph = [1.75]", "normal.ph is [1.75]"),

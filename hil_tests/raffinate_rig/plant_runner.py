@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from raffinate_rig.devices import EzoPh
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from raffinate_rig.actions import Action
     from raffinate_rig.bus import Bus
     from raffinate_rig.twin import Plant
+    from raffinate_rig.wiring import StageReading
 
 STATE_VERSION = 1
 PERIOD_S = 0.5
@@ -223,7 +224,8 @@ class PlantRunner:
     def _feed(self) -> None:
         for bus in self.buses.values():
             for stage in bus.stages:
-                bus.set_reading(stage, self.plant.reading(stage))
+                # An outfall's reading has only what the points of an outfall see.
+                bus.set_reading(stage, cast("StageReading", self.plant.reading(stage)))
 
     def _calibrate(self) -> None:
         for bus in self.buses.values():

@@ -30,6 +30,7 @@ LOOP_MA_MIN, LOOP_MA_MAX = 3.8, 20.5
 # A conductivity transmitter compensates by itself: S/m at 25 °C, as set up for hydrochloric acid.
 TRANSMITTER_ALPHA_PER_K = 0.0156
 MS_CM_PER_S_M = 10.0
+SECONDS_PER_HOUR = 3600.0
 
 
 class WiringError(ValueError):
@@ -39,7 +40,8 @@ class WiringError(ValueError):
 class StageReading(Protocol):
     """What the sensors of one stage see; `cond_ms_cm_t` is at the liquor's own temperature.
 
-    Points with other names (a column's `dp_pa`) are read from attributes of those names.
+    Points with other names (a column's `dp_pa`) are read from attributes of those names, counters
+    of events (`rad`) from `rad_1_s`.
     """
 
     @property
@@ -228,12 +230,17 @@ def _pulse(board: Board, name: str, point: Mapping[str, Any], now_ms: Callable[[
     pin = int(point["pin"])
     if pin in board.counters:
         raise WiringError(f"{name}: pin {pin} is already in use")
-    device = PulseCounter(now_ms, name, pulses_per_l=float(point["pulses_per_l"]))
+    counts = point.get("unit") == "1/s"
+    device = PulseCounter(
+        now_ms, name, pulses_per_l=1.0 if counts else float(point["pulses_per_l"])
+    )
     board.counters[pin] = device
-    attribute = f"{point['name']}_l_h"
+    # Events a second, of one pulse each, or litres an hour.
+    attribute = f"{point['name']}_1_s" if counts else f"{point['name']}_l_h"
+    factor = SECONDS_PER_HOUR if counts else 1.0
 
     def set_(reading: StageReading) -> None:
-        device.set_flow(float(getattr(reading, attribute)))
+        device.set_flow(factor * float(getattr(reading, attribute)))
 
     return device, set_
 

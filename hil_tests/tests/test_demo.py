@@ -87,7 +87,7 @@ def test_a_fault_shows_and_a_bridged_start_fails_its_battery_alone(tmp_path, fre
         demo.until(lambda: demo.says("ready: http://127.0.0.1:"), READY_S)
         assert get(port, "plant")["note"].startswith("Simulated. ")
         bands = normal_bands(port)
-        assert len(bands) == 96
+        assert len(bands) == 99
 
         def all_normal() -> bool:
             now = latest(port)

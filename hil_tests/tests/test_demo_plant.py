@@ -9,7 +9,7 @@ import pytest
 from raffinate.config import KEY_NAMES, load_config, node_config
 from raffinate.config.template import write_template
 from raffinate_rig.devices import Ads1115, EzoEc, EzoPh
-from raffinate_rig.twin import REFERENCE, Plant
+from raffinate_rig.twin import OUTFALL, REFERENCE, TICK_S, Plant
 from raffinate_rig.wiring import wire
 
 # Data sheets: EZO-EC with a cell of 1/cm in mS/cm, EZO-pH without its extended scale, NE 43 in mA.
@@ -17,6 +17,7 @@ EZO_EC_MS_CM = (0.005, 200.0)
 EZO_PH = (0.001, 14.0)
 LOOP_MA = (3.8, 20.5)
 STEP_S = 5.0
+WINDOW_S = 4.0  # of the firmware's pulse points
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +27,25 @@ def config(tmp_path_factory):
     return load_config(folder)
 
 
+def events_1_s(plant):
+    """What the outfall's counter says: a mean over the node's window."""
+    rates = []
+    for _ in range(round(WINDOW_S / TICK_S)):
+        plant.step(TICK_S)
+        rates.append(plant.reading(OUTFALL).rad_1_s)
+    return sum(rates) / len(rates)
+
+
 def wire_values(config, plant):
     """What a sound sensor of each point says, in wire units."""
-    found = {}
+    found = {"o01/rad": events_1_s(plant)}
     for stage in config.plant.stages:
         reading = plant.reading(stage)
         found[f"{stage}/ph"] = reading.ph
         factor = 1 + 0.0156 * (reading.temp_c - 25)
         found[f"{stage}/cond"] = reading.cond_ms_cm_t / 10 / factor
+        if stage == OUTFALL:
+            continue
         found[f"{stage}/temp"] = reading.temp_c
         found[f"{stage}/flow_aq"] = reading.flow_aq_l_h / 3600
         found[f"{stage}/flow_org"] = reading.flow_org_l_h / 3600
@@ -69,7 +81,19 @@ def test_a_loss_of_saponification_shows_in_ph_and_conductivity(config):
         plant.step(STEP_S)
 
 
-@pytest.mark.parametrize("fault", [None, "sap-loss", "scrub-acid-loss"])
+def test_acid_at_the_outfall_shows_in_its_ph_alone(config):
+    plant = Plant(REFERENCE, 1)
+    plant.inject("discharge-acid")
+    plant.step(10.0)
+    for _ in range(12):
+        assert outside(config, plant) == {"o01/ph"}
+        plant.step(STEP_S)
+    plant.clear("discharge-acid")
+    plant.step(120.0)
+    assert outside(config, plant) == set()
+
+
+@pytest.mark.parametrize("fault", [None, "sap-loss", "scrub-acid-loss", "discharge-acid"])
 def test_no_sensor_of_the_demo_is_beyond_its_data_sheet(config, fault):
     plant = Plant(REFERENCE, 1)
     if fault is not None:

@@ -22,7 +22,9 @@ PULSE_PIN = 20
 EQUIPMENT_PIN = 100
 EQUIPMENT_PINS = ("run", "start", "bypass", "permissive")
 
-UNITS = ("pH", "S/m", "l/s", "Cel", "/", "Pa", "m")
+COUNTS = "1/s"
+"""Unit of a counter of events: each is a pulse, so it has no pulses a litre."""
+UNITS = ("pH", "S/m", "l/s", "Cel", "/", "Pa", "m", COUNTS)
 """SenML units a point may have; pages convert them for people."""
 
 
@@ -43,7 +45,9 @@ DRIVERS: Mapping[str, Driver] = {
     "max31865": Driver(
         ("bus", "cs", "r0_ohm", "rref_ohm", "wires"), units=("Cel",), board_keys=("cs",)
     ),
-    "pulse": Driver(("pin", "pulses_per_l", "window_ms"), ("pulses_per_l",), ("l/s",), ("pin",)),
+    "pulse": Driver(
+        ("pin", "pulses_per_l", "window_ms"), ("pulses_per_l",), ("l/s", COUNTS), ("pin",)
+    ),
     "ads1115": Driver(
         ("bus", "address", "mux", "channel", "shunt_ohm", "low", "high", "delay_ms"),
         ("low", "high"),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from raffinate.config.drivers import COUNTS
 from raffinate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _point(point: Point) -> dict[str, object]:
     wires = dict(point.driver)
     driver = wires.pop("driver")
     content: dict[str, object] = {"name": point.name, "driver": driver, **wires}
-    if driver == "ads1115":
+    if driver == "ads1115" or point.unit == COUNTS:
         content["unit"] = point.unit
     content["range"] = list(point.range)
     return content

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raffinate.config.drivers import (
+    COUNTS,
     DRIVERS,
     EQUIPMENT_PINS,
     EZO,
@@ -268,8 +269,11 @@ class _Builder:
                     (*where, key),
                     f"has no meaning for {name}; its keys are {', '.join(driver.keys)}",
                 )
+        counts = name == "pulse" and spec.get("unit") == COUNTS
         for key in driver.required:
-            if key not in spec:
+            if counts and key in spec:
+                self._problem((*where, key), f"has no meaning for events in {COUNTS}; remove it")
+            elif key not in spec and not counts:
                 self._problem((*where, key), f"is missing; {name} needs it")
         return True
 
@@ -339,6 +343,8 @@ class _Builder:
             )
         elif points[table.volume].driver["driver"] != "pulse":
             self._problem((*path, "volume"), "is no pulse counter; volume comes from a flow point")
+        elif points[table.volume].unit == COUNTS:
+            self._problem((*path, "volume"), "counts events; volume comes from a flow point")
         elif stage is not None and stage.node != table.node:
             self._problem(
                 (*path, "volume"),

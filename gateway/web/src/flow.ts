@@ -28,6 +28,7 @@ const AQUEOUS: Record<string, { enters: string; leaves: string }> = {
   strip: { enters: "Strip acid", leaves: "Product" },
   wash: { enters: "Wash water", leaves: "Wash liquor" },
   column: { enters: "Feed", leaves: "Effluent" },
+  outfall: { enters: "Effluent", leaves: "Discharge" },
 };
 
 export function places(sections: readonly Section[]): Place[] {
@@ -35,7 +36,8 @@ export function places(sections: readonly Section[]): Place[] {
   for (const section of sections) {
     section.stages.forEach((stage, at) => {
       const previous = made.at(-1);
-      const column = section.kind === "column";
+      // An outfall has one liquor, as a column has.
+      const column = section.kind === "column" || section.kind === "outfall";
       const inSection = at > 0;
       const beside = previous !== undefined && !previous.column && !column;
       made.push({

@@ -16,6 +16,7 @@ const SCALES: Record<string, Scale> = {
   Cel: { unit: "°C", factor: 1, offset: 0, decimals: 1 },
   K: { unit: "°C", factor: 1, offset: -273.15, decimals: 1 },
   "/": { unit: "%", factor: 100, offset: 0, decimals: 0 },
+  "1/s": { unit: "1/s", factor: 1, offset: 0, decimals: 1 },
   Pa: { unit: "kPa", factor: 0.001, offset: 0, decimals: 1 },
 };
 
@@ -27,6 +28,7 @@ const NAMES: Record<string, [string, string]> = {
   temp: ["Temperature", "Temp."],
   level: ["Level", "Level"],
   dp: ["Pressure drop", "dp"],
+  rad: ["Radiation count", "Rad."],
   run: ["Running", "Run"],
 };
 

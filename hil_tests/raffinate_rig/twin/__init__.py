@@ -2,11 +2,13 @@
 
 from raffinate_rig.twin.design import PLANT_SCALE, REFERENCE, SECTIONS, Design
 from raffinate_rig.twin.faults import FAULTS, FaultInfo, Injection
+from raffinate_rig.twin.outfall import OUTFALL, OutfallReading
 from raffinate_rig.twin.plant import TICK_S, Battery, Electrode, Plant
 from raffinate_rig.twin.sensors import StageReading
 
 __all__ = [
     "FAULTS",
+    "OUTFALL",
     "PLANT_SCALE",
     "REFERENCE",
     "SECTIONS",
@@ -16,6 +18,7 @@ __all__ = [
     "Electrode",
     "FaultInfo",
     "Injection",
+    "OutfallReading",
     "Plant",
     "StageReading",
 ]

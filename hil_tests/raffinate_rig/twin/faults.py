@@ -36,6 +36,9 @@ FAULTS: Mapping[str, FaultInfo] = MappingProxyType(
     {
         "sap-loss": FaultInfo("base flow lost: pH falls from the raffinate end, base flow low"),
         "feed-pump-trip": FaultInfo("feed stops: one flow first, then a wave along the stages"),
+        "discharge-acid": FaultInfo(
+            "neutralisation lost: acid reaches the outfall, o01's pH falls"
+        ),
         "scrub-acid-loss": FaultInfo("scrub acid lost: the last scrub stage's pH rises"),
         "phase-inversion": FaultInfo(
             "organic-continuous mixer: conductivity jumps to near 0", "e04"
@@ -143,6 +146,12 @@ def operate(
                 kept = math.exp(-age_s * injection.severity / CRUD_FOLD_S)
                 operation.efficiency[at] = max(operation.efficiency[at] * kept, EFFICIENCY_FLOOR)
     return operation
+
+
+def dose_lost(active: Iterable[Injection]) -> float:
+    """Share of the neutralisation's base that fails, 0 to 1."""
+    lost = (entry.severity for entry in active if entry.fault == "discharge-acid")
+    return min(max(lost, default=0.0), 1.0)
 
 
 def wear(

@@ -11,8 +11,17 @@ from raffinate_rig.twin.cascade import Cascade
 from raffinate_rig.twin.design import SECTIONS, Design
 from raffinate_rig.twin.electrode import RESPONSE_S
 from raffinate_rig.twin.equilibrium import Array
-from raffinate_rig.twin.faults import INJECTIONS_MAX, Injection, Wear, check, operate, wear
+from raffinate_rig.twin.faults import (
+    INJECTIONS_MAX,
+    Injection,
+    Wear,
+    check,
+    dose_lost,
+    operate,
+    wear,
+)
 from raffinate_rig.twin.operation import SECONDS_PER_HOUR, Operation
+from raffinate_rig.twin.outfall import OUTFALL, OutfallReading, OutfallTank
 from raffinate_rig.twin.sensors import (
     NOISE_FLOW,
     STREAM_PUMPS,
@@ -71,6 +80,10 @@ class Plant:
             self.sensors.sense(self._tick, self._wear(), self._running_stages())
         else:
             self._load(state)
+        self.outfall = OutfallTank(self._raffinate(), seed)
+        if state is not None and "outfall" in state:
+            self._load_outfall(state["outfall"])
+        self.outfall.sense(self._tick, TICK_S)
 
     def step(self, dt_s: float) -> None:
         """Advance by dt_s simulated seconds; raises ValueError on a negative or endless step."""
@@ -86,13 +99,17 @@ class Plant:
         """Stages in flow order of the organic: e01.., s01.., t01.."""
         return list(self.design.stage_ids)
 
-    def reading(self, stage: str) -> StageReading:
+    def reading(self, stage: str) -> StageReading | OutfallReading:
         """What the stage's sensor elements give now; raises KeyError on an unknown stage."""
+        if stage == OUTFALL:
+            return self.outfall.reading
         self.design.section_of(stage)
         return self.sensors.readings[self._index[stage]]
 
     def electrode(self, stage: str) -> Electrode:
         """Slope and offset that the stage's pH instrument was calibrated to, before any fault."""
+        if stage == OUTFALL:
+            return Electrode(100.0, 0.0)
         self.design.section_of(stage)
         at = self._index[stage]
         return Electrode(100.0 * float(self.sensors.slope[at]), float(self.sensors.offset_mv[at]))
@@ -183,6 +200,7 @@ class Plant:
             "vector": self.cascade.vector.tolist(),
             "guess": self.cascade.guess.tolist(),
             "sensors": self.sensors.save(),
+            "outfall": self.outfall.save(),
             "injections": [asdict(entry) for entry in self._injections],
             "running": dict(self._running),
             "requested": dict(self._requested),
@@ -215,14 +233,31 @@ class Plant:
                 f"the saved plant is damaged ({error}): start it anew without it"
             ) from error
 
+    def _load_outfall(self, state: Mapping[str, Any]) -> None:
+        try:
+            self.outfall.load(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the saved outfall is damaged ({error}): start the plant anew without it"
+            ) from error
+
+    def _raffinate(self) -> Array:
+        """What leaves the settler of the first stage, mol/L."""
+        found: Array = self.cascade.parts()["aqueous"][0, -1]
+        return found
+
     def _advance(self, *, look: bool) -> None:
         """One tick; sensors are read when someone can look or a value is to be held."""
         self._tick += 1
         self.cascade.advance(TICK_S, self._operation())
         worn = self._wear()
         self.sensors.tick(TICK_S, self._tick * TICK_S, worn, self._running_stages())
+        flow = float(self.cascade.flows.aqueous_out[0] / self.cascade.design_aqueous_l_s[0])
+        self.outfall.tick(TICK_S, self._raffinate(), flow, dose_lost(self._active()))
         if look or worn.holds():
             self.sensors.sense(self._tick, worn, self._running_stages())
+        if look:
+            self.outfall.sense(self._tick, TICK_S)
 
     def _active(self) -> list[Injection]:
         return [entry for entry in self._injections if entry.at_s <= self._tick * TICK_S]

@@ -31,6 +31,7 @@ CRUD_NOISE = 0.02
 AMBIENT_C, AMBIENT_SWING_K, MIXING_RISE_K, TEMP_LAG_S = 24.5, 1.0, 0.8, 600.0
 DAY_S = 86400.0
 STREAM_NOISE, STREAM_BLOCK, STREAM_UNIT, STREAM_INVERSION, STREAM_PUMPS = 1, 2, 3, 4, 5
+STREAM_OUTFALL = 6
 # Columns of a reading that each `stuck_...` of Wear holds.
 STUCK_COLUMNS = {(0, 1): "stuck_ph", (3,): "stuck_cond", (5,): "stuck_flow"}
 
