@@ -55,12 +55,13 @@ class Plant(Story):
         run, run_ms, starts, volume_ml = uses or (True, STEP_MS, 0, STEP_MS)
         self.meter = [self.number * STEP_MS] * 2 if not hasattr(self, "meter") else self.meter
         self.meter = [self.meter[0] + run_ms, self.meter[1] + volume_ml]
+        self.starts = getattr(self, "starts", 1) + starts
         maker.time_ms += STEP_MS
         end_ms, up_ms = maker.time_ms, maker.time_ms - make.START_MS
         name = f"m-{pair.node}"
         said = maker.board(pair, 0)
         said["registers"] = [
-            {"id": name, "runMs": self.meter[0], "starts": 1, "volumeMl": self.meter[1]}
+            {"id": name, "runMs": self.meter[0], "starts": self.starts, "volumeMl": self.meter[1]}
         ]
         timed = clock != "U"
         said |= {"clock": clock or "S", **({} if timed else {"timeMs": None}), **board}

@@ -263,14 +263,15 @@ class Conformity:
         fitting = [
             licence
             for licence in licences
-            if licence.from_ms < to_ms and from_ms < licence.ends_ms + licence.grace_ms
+            if licence.from_ms < to_ms
+            and from_ms < licence.ends_ms + licence.grace_ms
+            and (licence.sha256 == digest or self._documents.is_newest(licence, from_ms))
         ]
         return max(
             fitting,
             key=lambda licence: (
                 licence.sha256 == digest,
                 self._documents.by(licence.sha256) is not None,
-                self._documents.is_newest(licence, from_ms),
                 licence.ends_ms,
                 licence.sha256,
             ),

@@ -28,20 +28,16 @@ if TYPE_CHECKING:
 
 PAPERS_MAX = 10_000
 LISTED_MAX = 10_000
-REGIME = "regime"
+REGIME, ATTACHMENT = "regime", "attachment"
 _SIGNED_BYTES_MAX = 1 << 21
 
 
 @dataclass(slots=True)
 class _Stated:
-    """The newest version of one document as stated; `value` None: not readable."""
+    """One version of a document as stated; `value` None: not readable."""
 
-    digest: str
-    version: int
-    index: int
     by: By
     value: Paper | Regime | None
-    held: bool = False
     deleted: bool = False
 
 
@@ -57,7 +53,9 @@ class Documents:
         self._result = result
         self._licences: dict[str, Licence | None] = {}
         self._by: dict[str, By] = {}
-        self._stated: dict[tuple[str, str], _Stated] = {}
+        self._stated: dict[str, _Stated] = {}
+        self._newest: dict[tuple[str, str], tuple[int, str]] = {}
+        self._holds: set[str] = set()
         self._replaced_ms: dict[str, int] = {}
         self._edges: list[int] = []
         self._listed: dict[str, Regime] | None = None
@@ -78,7 +76,7 @@ class Documents:
 
     @property
     def papers(self) -> tuple[Vouched, ...]:
-        """The newest version of each paper."""
+        """Every version of each paper; which replaces which the engine says."""
         if self._papers is None:
             self._papers = tuple(
                 Vouched(item.value, item.by)
@@ -143,56 +141,54 @@ class Documents:
         return licence
 
     def state(self, index: int, body: dict[str, Any]) -> None:
-        """A version that the gateway states: added, held, released or deleted."""
-        key, action = (body["kind"], body["name"]), body["action"]
-        known = self._stated.get(key)
-        detail = f"{body['kind']} {body['name']} version {body['version']}, {body['sha256']}"
+        """A version that the gateway states as added or deleted, or a hold put or released."""
+        action, name = body["action"], body["name"]
+        detail = f"{action} of {body['kind']} {name} version {body['version']}, {body['sha256']}"
+        known = self._stated.get(body["sha256"])
         if action == "add":
-            self._add(index, body, key, known, detail)
-        elif known is None:
-            self._result.add("DOCUMENT-ORDER", f"{action} of {detail}", index=index)
-        elif action in ("hold", "release"):
-            known.held = action == "hold"
-        else:
-            if known.held:
+            if known is None:
+                self._add(index, body, detail)
+            elif known.deleted:
+                known.deleted = False
+                self._forget()
+        elif action == "hold":
+            self._holds.add(name)
+        elif action == "release" and name in self._holds:
+            self._holds.remove(name)
+        elif action == "delete" and known is not None:
+            if self._holds:
                 self._result.add("DOCUMENT-HELD", detail, index=index)
             known.deleted = True
             self._forget()
+        else:
+            self._result.add("DOCUMENT-ORDER", detail, index=index)
 
-    def _add(
-        self,
-        index: int,
-        body: dict[str, Any],
-        key: tuple[str, str],
-        known: _Stated | None,
-        detail: str,
-    ) -> None:
-        digest, version = body["sha256"], body["version"]
-        if known is not None and known.digest == digest:
-            return  # imported again
-        follows = 1 if known is None else known.version + 1
-        before = None if known is None else known.digest
-        if version != follows or body["replaces"] != before:
-            self._result.add("DOCUMENT-ORDER", f"add of {detail}", index=index)
-            if known is not None and version <= known.version:
-                return
-        if known is None and len(self._stated) >= PAPERS_MAX:
+    def _add(self, index: int, body: dict[str, Any], detail: str) -> None:
+        key, digest = (body["kind"], body["name"]), body["sha256"]
+        version, before = self._newest.get(key, (0, None))
+        if (body["version"], body["replaces"]) != (version + 1, before):
+            self._result.add("DOCUMENT-ORDER", detail, index=index)
+        if body["version"] > version:
+            self._newest[key] = body["version"], digest
+        if len(self._stated) >= PAPERS_MAX:
             self._result.add("DOCUMENT-ABSENT", f"{detail}: one of too many", index=index)
+            return
+        if key[0] == ATTACHMENT:  # kept at the plant, and known by its digest alone
+            self._stated[digest] = _Stated(None, None)
             return
         folder = "regimes" if key[0] == REGIME else "documents"
         data = self._bytes(f"{folder}/{digest}.toml", digest)
-        value = _parse(f"{folder}/{digest}.toml", data, key, version)
+        value = _parse(f"{folder}/{digest}.toml", data, key, body["version"])
         by = self._vouched(folder, digest, data, dsse.DOCUMENT)
-        self._stated[key] = _Stated(digest, version, index, by, value)
+        self._stated[digest] = _Stated(by, value)
         self._forget()
         if value is None:
             self._result.add("DOCUMENT-ABSENT", detail, index=index)
         elif by is None and key[0] != "acknowledgement":
             self._result.add("DOCUMENT-UNAUTHENTICATED", detail, index=index)
-        if len(self._result.papers) < PAPERS_MAX:
-            paper = value if isinstance(value, Paper) else None
-            seen = PaperSeen(*key, version, digest, index, by, value is not None, paper)
-            self._result.papers.append(seen)
+        paper = value if isinstance(value, Paper) else None
+        seen = PaperSeen(*key, body["version"], digest, index, by, value is not None, paper)
+        self._result.papers.append(seen)
 
     def _unstated(self) -> dict[str, Regime]:
         """Regimes that the policy lists and the bundle has, whether the log states them or not."""

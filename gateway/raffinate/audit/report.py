@@ -6,6 +6,13 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from raffinate.audit.account_view import (
+    acknowledgements,
+    amount_text,
+    condition_json,
+    json_of,
+    quota_text,
+)
 from raffinate.audit.findings import (
     CODES,
     EXPIRED_RULE,
@@ -30,6 +37,7 @@ _EXITS = {
     PASS: EXIT_PASS,
 }
 _SHOWN_MAX = 50
+_QUOTAS_SHOWN_MAX = 12
 _STATES = ("running", "idle", "gap", "unaccounted")
 
 
@@ -65,6 +73,8 @@ def as_json(result: Result) -> dict[str, Any]:
             }
             for serial, meter in sorted(result.meters.items())
         },
+        "asOfMs": result.as_of_ms,
+        **json_of(result),
         "licences": {digest: seen.vouched for digest, seen in sorted(result.licences.items())},
         "counts": dict(sorted(result.counts.items())),
         "findings": [_one(finding) for finding in result.findings],
@@ -92,6 +102,7 @@ def as_text(result: Result) -> str:
             f"licence of {serial:<20} {verdict}"
             for serial, verdict in sorted(result.machines.items())
         ]
+    lines += _accounts(result)
     for serial, line in sorted(result.timelines.items()):
         parts = zip(_STATES, line.totals(), strict=True)
         lines.append(f"time of {serial:<23} " + ", ".join(f"{n} {_hours(ms)}" for n, ms in parts))
@@ -116,6 +127,26 @@ def place(finding: Finding) -> str:
     if finding.equipment is not None:
         parts.append(finding.equipment)
     return ", ".join(parts) + ": " if parts else ""
+
+
+def _accounts(result: Result) -> list[str]:
+    """What was used under which licence, quotas that bind, who took note of what."""
+    lines = []
+    for (serial, number, _), account in sorted(result.accounts.items()):
+        total = account.ledger.total()
+        run = amount_text("run-h", total.run_ms, total.run_ms)
+        volume = amount_text("volume-l", total.volume_ml, total.volume_ml)
+        lines.append(f"use of {serial} under {number}: {run}, {total.starts} starts, {volume}")
+        for seen in account.quotas[-_QUOTAS_SHOWN_MAX:]:
+            what, used, limit = quota_text(seen)
+            lines.append(f"  quota of {number}: {what}: {used} of {limit}")
+    for noted in acknowledgements(result)[-_SHOWN_MAX:]:
+        who = ", ".join(noted.serials) or "all machines"
+        lines.append(
+            f"entry {noted.index}, {who}: {noted.of} taken note of by {noted.by}, "
+            f"{_time(noted.at_ms)}"
+        )
+    return lines
 
 
 def _timeline(line: Timeline) -> dict[str, Any]:
@@ -159,4 +190,5 @@ def _one(finding: Finding | None) -> dict[str, Any] | None:
         "node": finding.node,
         "seq": finding.seq,
         "equipment": finding.equipment,
+        **({} if finding.condition is None else {"condition": condition_json(finding.condition)}),
     }

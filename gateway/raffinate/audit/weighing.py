@@ -120,7 +120,8 @@ class Weighing:
                 continue
             end_ms = max(licence.from_ms, min(at_ms, licence.ends_ms - 1))
             facts = self._facts(machine, licence, end_ms, OPERATION, "none")
-            facts = replace(facts, newest=True)
+            # What changed undeclared is known at the end, for all versions.
+            facts = replace(facts, newest=True, changed=())
             self._judge(account, licence, facts, end_ms, Where(), final=True)
             del self._open[key]
 
