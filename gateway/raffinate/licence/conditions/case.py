@@ -69,14 +69,18 @@ class Case:
     def _sort(self) -> None:
         begun = [item for item in self.facts.papers if self._has_begun(item.paper)]
         gone = {(item.paper.replaces, item.by is None) for item in begun if item.paper.replaces}
+        serial = self.facts.serial
+        # Of a machine that is not known papers about any of the licence's count against it.
+        possible = set(self.licence.serials) if serial is None else {serial}
         for item in sorted(begun, key=_digest):
             paper = item.paper
             if (paper.sha256, False) in gone or (item.by is None and (paper.sha256, True) in gone):
                 continue
             machines = getattr(paper.members, "equipment", ())
-            if machines and self.facts.serial not in machines:
+            if machines and possible.isdisjoint(machines):
                 continue
-            proves = item.by is not None and not self._has_ended(paper.members)
+            ours = not machines or self.facts.serial in machines
+            proves = ours and item.by is not None and not self._has_ended(paper.members)
             self._known.setdefault(type(paper.members), []).append(Known(paper, proves))
 
     def _has_begun(self, paper: Paper) -> bool:
