@@ -43,7 +43,7 @@ AMOUNT_MAX = 10**12
 WITHIN_DAYS = 30
 WITHIN_DAYS_MAX = 366
 REAGENT = "reagent-kg"
-POINT_UNITS = {"ph": "pH", "cond": "S/m", "flow": "l/s", "temp": "Cel"}
+POINT_UNITS = {"ph": "pH", "cond": "S/m", "flow": "l/s", "temp": "Cel", "rad": "1/s"}
 """Wire units of the points that every plant has; a limit in another unit is refused."""
 
 
