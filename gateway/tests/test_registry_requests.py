@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evidence_site import enrolled_site
 from raffinate.audit.bundle import export
+from raffinate.audit.policy import format_policy, parse_policy
+from raffinate.audit.source import open_source
+from raffinate.audit.verify import verify
 from raffinate.errors import StorageFullError
 from raffinate.evidence import dsse, salted
+from raffinate.keys import load_public
+from raffinate.licence.shipped import shipped_files
 from registry_papers import LICENCE, adding, ask, digest, issuer, item, party, request, stated
 
 YEAR_MS = 366 * 86_400_000
@@ -265,3 +272,31 @@ def test_a_bundle_has_papers_and_signatures_and_no_salted_document(site, tmp_pat
     everything = b"".join(path.read_bytes() for path in target.rglob("*") if path.is_file())
     assert private not in everything
     assert not list(target.rglob(name))
+
+
+def test_the_verifier_takes_what_the_registry_states(site, tmp_path):
+    first = party()
+    second = party("MW SE", extra=f'version = 2\nreplaces = "{digest(first)}"\n')
+    regime = shipped_files()["template"].replace(b"template = true", b"template = false")
+    pair = issuer()
+    signed = dsse.sign(first, dsse.DOCUMENT, pair)
+    _, private = salted.salt("contract.pdf", b"%PDF", bytes)
+    items = [
+        *(item(data) for data in (first, second, regime)),
+        item(signed, "signature", of=digest(first)),
+        item(private, "attachment", name="C-88"),
+    ]
+    answer = ask(site, *adding(first, second, regime, signed, private, items=items))
+    assert answer["ok"], answer
+    assert hold(site)["ok"]
+    assert ask(site, {"action": "release", "name": "case-1"}, name="s")["ok"]
+    target = tmp_path / "bundle"
+    export(site.keys, site.data, [], target, now_ms=site.now_ms)
+    policy = parse_policy("policy", format_policy(load_public(site.keys), [], []))
+    policy = replace(policy, issuers=(pair.spki,))
+    result = verify(open_source(target), policy)
+    found = [finding for finding in result.findings if finding.code.startswith("DOCUMENT")]
+    told = {finding.code: finding.detail for finding in found}
+    assert set(told) <= {"DOCUMENT-UNAUTHENTICATED"}, told
+    assert not any(digest(first) in finding.detail for finding in found)
+    assert any(digest(second) in finding.detail for finding in found)
