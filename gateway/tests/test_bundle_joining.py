@@ -52,7 +52,7 @@ class Bundle:
     def read(self, entries, *, join):
         reader = Reader(self.root_at)
         reader.learn(self.keys)
-        return reader.read(encode_bundle(entries), 0, len(entries), join=join)
+        return reader.read([("bundle", encode_bundle(entries), len(entries))], 0, join=join)
 
     def sign(self, entry, payload):
         envelope = dsse.decode_envelope(entry)
@@ -291,7 +291,7 @@ def test_tampered_statements_join_as_the_plain_rules_say(bundle, changes, mended
         entries = mend(bundle, entries)
     chunk, single = bundle.read(entries, join=True), bundle.read(entries, join=False)
     assert told(chunk.items) == told(joined(single.items))
-    assert (chunk.bad, chunk.leaves) == (single.bad, single.leaves)
+    assert (chunk.bad, chunk.parts) == (single.bad, single.parts)
 
 
 def mend(bundle, entries):

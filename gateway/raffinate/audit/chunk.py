@@ -1,4 +1,4 @@
-"""What is found in one entry bundle without what came before it (reader.py). Pure."""
+"""What is found in entry bundles without what came before them (reader.py). Pure."""
 
 from __future__ import annotations
 
@@ -62,20 +62,30 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Chunk:
-    """A bundle as found: its leaves' hashes in a row, and its entries in the order of the log.
+class Part:
+    """One bundle: its leaves' hashes in a row, and the hash over them when it is full.
 
-    `bad` are indices of bad signatures, `size` its file's (None: not there), `top` the hash over a
-    full bundle.
+    `size` is its file's (None: not there); without leaves it could not be read.
+    """
+
+    path: str
+    size: int | None = None
+    leaves: bytes = b""
+    top: bytes | None = None
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Bundles that follow each other, as found, and their entries in the order of the log.
+
+    `bad` are indices of bad signatures. What follows a bundle that could not be read is not there.
     """
 
     first: int
-    leaves: bytes = b""
+    parts: list[Part] = field(default_factory=list)
     items: list[Entry | Run] = field(default_factory=list)
-    fault: str | None = None
     bad: list[int] = field(default_factory=list)
-    size: int | None = None
-    top: bytes | None = None
 
 
 def run_of(statement: Statement, index: int, leaf: bytes) -> Run:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from binascii import hexlify
 from dataclasses import dataclass, field
+from hashlib import sha256
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from raffinate.audit.chunk import PLAIN, Chunk, Entry, run_of
+from raffinate.audit.chunk import PLAIN, Chunk, Entry, Part, run_of
+from raffinate.audit.forest import top_of
 from raffinate.audit.shape import Rows, Shape
 from raffinate.errors import RejectedError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
-from raffinate.tlog.hashing import leaf_hash
-from raffinate.tlog.tiles import TileError, decode_bundle
+from raffinate.tlog.tiles import TILE_WIDTH, TileError, decode_bundle, decode_tile
 from raffinate_wire.statement import PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -72,20 +73,25 @@ class Reader:
             self._signers[keyid] = self._tails[dsse.statement_tail(keyid)] = signer
 
     def read(
-        self, data: bytes, first: int, width: int, *, signatures: bool = True, join: bool = True
+        self,
+        files: Iterable[tuple[str, bytes | None, int]],
+        first: int,
+        *,
+        signatures: bool = True,
+        join: bool = True,
     ) -> Chunk:
-        """The bundle of entries first..first+width-1.
+        """The bundles (path, bytes if they are there, width) from entry `first` on.
 
         Without `signatures` they count as good; without `join` every statement is a run of its own.
         """
-        chunk = Chunk(first)
-        try:
-            entries = decode_bundle(data, width)
-        except TileError as error:
-            chunk.fault = str(error)
-            return chunk
-        leaves = [leaf_hash(entry) for entry in entries]
-        chunk.leaves = b"".join(leaves)
+        chunk, entries, leaves = Chunk(first), [], []
+        for path, data, width in files:
+            part, found = _part(path, data, width)
+            chunk.parts.append(part)
+            if not found:
+                break
+            entries += found
+            leaves += decode_tile(part.leaves, width)
         self._first, self._entries, self._join = first, entries, join
         if len(self._roots) >= _ROOTS_KEPT:
             self._roots.clear()
@@ -97,6 +103,7 @@ class Reader:
                 if item.fault is not None:
                     chunk.bad.append(index)
         self._settle(chunk)
+        self._entries = ()
         return chunk
 
     def _judge(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
@@ -236,3 +243,16 @@ class Reader:
             root = self._root_at(int(size))
             self._roots[size] = None if root is None else hexlify(root)
         return self._roots[size]
+
+
+def _part(path: str, data: bytes | None, width: int) -> tuple[Part, list[bytes]]:
+    """A bundle and its entries, none where it cannot be read."""
+    if data is None:
+        return Part(path), []
+    try:
+        entries = decode_bundle(data, width)
+    except TileError as error:
+        return Part(path, len(data), fault=str(error)), []
+    leaves = [sha256(b"\0" + entry).digest() for entry in entries]  # leaf_hash, without its call
+    top = top_of(leaves) if width == TILE_WIDTH else None
+    return Part(path, len(data), b"".join(leaves), top), entries

@@ -20,20 +20,19 @@ from raffinate.audit.entries import EntryChecker
 from raffinate.audit.facts import FRAMES_PREFIX, Context
 from raffinate.audit.forest import Forest
 from raffinate.audit.policy import Policy, policy_of_public
-from raffinate.audit.reader import Reader
 from raffinate.audit.result import Result
 from raffinate.audit.roots import root_reader
-from raffinate.audit.work import Inline, Job
+from raffinate.audit.work import Inline, Job, Worker
 from raffinate.errors import ConfigError, RejectedError
 from raffinate.evidence import dsse
 from raffinate.tlog.checkpoint import Checkpoint, parse_checkpoint
 from raffinate.tlog.note import NoteError, parse_note, verify_note
-from raffinate.tlog.tiles import TILE_WIDTH, TileError, TileReader, bundles_of, entries_path
+from raffinate.tlog.tiles import TILE_WIDTH, TileError, TileReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from raffinate.audit.chunk import Chunk
+    from raffinate.audit.chunk import Chunk, Part
     from raffinate.audit.roster import Standing
     from raffinate.audit.source import Source
     from raffinate.audit.work import Work
@@ -44,6 +43,7 @@ PUBLIC = "keys.json"
 CHECKPOINT = "log/checkpoint"
 MANIFEST_BYTES_MAX = 32 * 1024 * 1024
 SAVE_EVERY_BUNDLES = 64
+JOB_ENTRIES = 8 * TILE_WIDTH
 BAD_MAX = 10_000
 
 
@@ -307,7 +307,7 @@ class _Verification:
     def _walk(self, head: Checkpoint, checker: EntryChecker) -> None:
         """One pass over the entries: check each, rebuild the tiles and compare."""
         sent: deque[Job] = deque()
-        jobs = (self._job(bundle, width, head.size) for bundle, width in bundles_of(head.size))
+        jobs = (self._job(first, last, head.size) for first, last in _jobs_of(head.size))
         job = next(jobs, None)
         while job is not None or sent:
             ahead = self._work.ahead if self._forest.size else 1
@@ -315,7 +315,8 @@ class _Verification:
                 self._work.send(job, checker.roster.signers)
                 sent.append(job)
                 job = next(jobs, None)
-            if not self._take(sent.popleft(), self._work.receive(), checker):
+            sent.popleft()
+            if not self._take(self._work.receive(), checker):
                 self._work.reset()
                 return
             if self._progress is not None:
@@ -325,32 +326,36 @@ class _Verification:
         if self._forest.root() != head.root:
             self._result.add("ROOT", "the entries lead to another root than the checkpoint's")
 
-    def _job(self, bundle: int, width: int, size: int) -> Job:
-        first = bundle * TILE_WIDTH
+    def _job(self, first: int, last: int, size: int) -> Job:
         checked = self._known.checked
-        trusted = first + width <= checked.entries and width == TILE_WIDTH
-        signatures = not trusted or any(first <= index < first + width for index in checked.bad)
-        path = f"log/{entries_path(bundle, width)}"
-        return Job(path, first, width, size, signatures, frozenset(self._known.foreseen))
+        trusted = last <= checked.entries and last % TILE_WIDTH == 0
+        signatures = not trusted or any(first <= index < last for index in checked.bad)
+        return Job(first, last, size, signatures, frozenset(self._known.foreseen))
 
-    def _take(self, job: Job, chunk: Chunk, checker: EntryChecker) -> bool:
-        """Judge a bundle's entries; False when the pass cannot go on."""
-        self._unread.discard(job.path)
-        if chunk.size is None:
-            self._result.add("FILE-MISSING", f"{job.path} is not in the bundle", file=job.path)
-        elif chunk.size != self._manifest.get(job.path, (chunk.size,))[0]:
-            self._result.add("FILE-CHANGED", f"{job.path} is not the file listed", file=job.path)
-        if chunk.fault is not None:
-            self._result.add("ENTRIES", chunk.fault, file=job.path)
-        if not chunk.leaves:
-            self._result.add("ROOT", f"entry {job.first} and what follows cannot be read")
-            return False
+    def _take(self, chunk: Chunk, checker: EntryChecker) -> bool:
+        """Judge bundles' entries; False when the pass cannot go on."""
         for item in chunk.items:
             checker.take(item)
         self._bad.update(chunk.bad)
         self._bad.update(checker.bad)
         checker.bad.clear()
-        for level, tile, hashes in self._forest.extend(chunk.leaves, chunk.top):
+        return all(map(self._grow, chunk.parts))
+
+    def _grow(self, part: Part) -> bool:
+        """Rebuild the tree over a bundle; False when the pass cannot go on."""
+        path = part.path
+        self._unread.discard(path)
+        if part.size is None:
+            self._result.add("FILE-MISSING", f"{path} is not in the bundle", file=path)
+        elif part.size != self._manifest.get(path, (part.size,))[0]:
+            self._result.add("FILE-CHANGED", f"{path} is not the file listed", file=path)
+        if part.fault is not None:
+            self._result.add("ENTRIES", part.fault, file=path)
+        if not part.leaves:
+            first = self._forest.size
+            self._result.add("ROOT", f"entry {first} and what follows cannot be read")
+            return False
+        for level, tile, hashes in self._forest.extend(part.leaves, part.top):
             self._compare(level, tile, hashes)
         self._result.entries = self._forest.size
         return self._keep(self._forest.size)
@@ -372,18 +377,16 @@ class _Verification:
         return True
 
     def _split(self, run: Run) -> Iterable[Run]:
-        """The statements of a joined run one by one, from its bundle."""
+        """The statements of a joined run one by one, from its bundles."""
         first = run.index // TILE_WIDTH * TILE_WIDTH
-        width = min(TILE_WIDTH, self._result.size - first)
-        data = self._source.read(f"log/{entries_path(first // TILE_WIDTH, width)}")
-        reader = Reader(self._root_at(self._result.size))
-        keyid = run.first.keyid
+        last = min((run.last_index // TILE_WIDTH + 1) * TILE_WIDTH, self._result.size)
+        worker, keyid = Worker(self._source), run.first.keyid
         assert self._checker is not None  # noqa: S101 - runs come from it alone
-        reader.learn({keyid: self._checker.roster.signers[keyid].spki})
-        chunk = reader.read(data, first, width, signatures=False, join=False)
+        worker.learn({keyid: self._checker.roster.signers[keyid].spki})
+        job = Job(first, last, self._result.size, signatures=False, single=frozenset())
         return [
             item
-            for item in chunk.items
+            for item in worker.do(job, join=False).items
             if isinstance(item, Run) and run.index <= item.index <= run.last_index
         ]
 
@@ -392,3 +395,11 @@ class _Verification:
         data = self._read(path)
         if data is not None and data != hashes:
             self._result.add("TILE", f"{path} is not what the entries give", file=path)
+
+
+def _jobs_of(size: int) -> Iterator[tuple[int, int]]:
+    """Each job's first entry and the one after its last; the first brings keys, and comes alone."""
+    if size:
+        yield 0, min(TILE_WIDTH, size)
+    for first in range(TILE_WIDTH, size, JOB_ENTRIES):
+        yield first, min(first + JOB_ENTRIES, size)

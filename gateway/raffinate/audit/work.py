@@ -6,32 +6,36 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from raffinate.audit.chunk import Chunk
-from raffinate.audit.forest import top_of
 from raffinate.audit.reader import Reader
 from raffinate.audit.roots import root_reader
-from raffinate.tlog.tiles import TILE_WIDTH, decode_tile
+from raffinate.tlog.tiles import TILE_WIDTH, entries_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from raffinate.audit.chunk import Chunk
     from raffinate.audit.roster import Signer
     from raffinate.audit.source import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The bundle at `path`: entries first..first+width-1 of a log of `size`.
+    """The bundles of entries first..last-1 of a log of `size`.
 
     Keys in `single` have runs of one.
     """
 
-    path: str
     first: int
-    width: int
+    last: int
     size: int
     signatures: bool
     single: frozenset[str]
+
+    def bundles(self) -> Iterator[tuple[str, int]]:
+        """Path and width of each."""
+        for first in range(self.first, self.last, TILE_WIDTH):
+            width = min(TILE_WIDTH, self.last - first)
+            yield f"log/{entries_path(first // TILE_WIDTH, width)}", width
 
 
 class Work(Protocol):
@@ -90,18 +94,17 @@ class Worker:
             self._spki.setdefault(keyid, spki)
 
     def do(self, job: Job, *, join: bool) -> Chunk:
-        """The job's chunk. Raises BundleError when its file cannot be read."""
+        """The job's chunk. Raises BundleError when a file cannot be read."""
         reader = self._reader
         if reader is None:
             reader = self._reader = Reader(root_reader(self._source, job.size))
         reader.learn(self._spki)
         reader.single = job.single
+        files = ((path, self._find(path), width) for path, width in job.bundles())
+        return reader.read(files, job.first, signatures=job.signatures, join=join)
+
+    def _find(self, path: str) -> bytes | None:
         try:
-            data = self._source.read(job.path)
+            return self._source.read(path)
         except KeyError:
-            return Chunk(job.first)
-        chunk = reader.read(data, job.first, job.width, signatures=job.signatures, join=join)
-        chunk.size = len(data)
-        if chunk.leaves and job.width == TILE_WIDTH:
-            chunk.top = top_of(decode_tile(chunk.leaves, TILE_WIDTH))
-        return chunk
+            return None
