@@ -7,6 +7,7 @@ looks alike (punctuation, spacing) is told as such and decides nothing.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raffinate.licence.papers import Party
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from raffinate.licence.conditions.case import Case
 
 OWNERS_DEPTH_MAX = 8
+FOLDED_KEPT = 4096
 
 
 class Names:
@@ -43,14 +45,19 @@ class Names:
 
     def alike(self, one: str, other: str) -> bool:
         """True when any names of the two differ only by punctuation and spacing."""
-        return not _bare(self._spellings(one)).isdisjoint(_bare(self._spellings(other)))
+        first, second = self._spellings(one), self._spellings(other)
+        return not {_bare(text) for text in first}.isdisjoint(_bare(text) for text in second)
 
     def owners(self, text: str) -> tuple[str, ...]:
         """Ids of the party's owners and of theirs."""
         found: dict[str, None] = {}
+        if not self._parties:
+            return ()
         first = self.find(text)
         level = set() if first is None else {first}
         for _ in range(OWNERS_DEPTH_MAX):
+            if not level:
+                break
             parties = [self._parties[name] for name in level if name in self._parties]
             level = {owner for party in parties for owner in party.owners if owner not in found}
             found.update(dict.fromkeys(sorted(level)))
@@ -64,11 +71,13 @@ class Names:
         return (text, name, *party.names, *party.aliases)
 
 
+@lru_cache(FOLDED_KEPT)
 def fold(text: str) -> str:
     """A text as it is compared."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _bare(texts: tuple[str, ...]) -> set[str]:
-    bare = ("".join(char for char in fold(text) if char.isalnum()) for text in texts)
-    return {text for text in bare if text}
+@lru_cache(FOLDED_KEPT)
+def _bare(text: str) -> str:
+    """Letters and digits alone; a text that has none stands for itself."""
+    return "".join(char for char in fold(text) if char.isalnum()) or text

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from raffinate.licence.regime import Instrument, Regime, Standing
 
 
+KEPT_MAX = 64
+_Asked = tuple[tuple[tuple[str, tuple[str, ...]], ...], "list[Regime]"]
+_KEPT: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[object, _Asked]] = {}
+
+
 def rules(licence: Licence, regimes: Sequence[Regime], at_ms: int) -> Iterator[ConditionResult]:
     """One `rule:regime/number` for each rule of `rests_on`."""
     if not licence.rests_on:
         return
-    wanted = {ref: find(regimes, ref) for ref in licence.rests_on}
-    found = {item.instrument.ref: item for item in standings(_near(regimes, wanted), at_ms)}
-    for ref, instruments in wanted.items():
-        limbs = [found[item.ref] for item in instruments]
+    wanted, near = _asked(tuple(regimes), licence.rests_on)
+    found = {item.instrument.ref: item for item in standings(near, at_ms)}
+    for ref, limb_refs in wanted:
+        limbs = [found[limb] for limb in limb_refs]
         yield rule(ref, limbs) if limbs else _absent(ref)
 
 
@@ -58,6 +63,22 @@ def rule(ref: str, limbs: Sequence[Standing]) -> ConditionResult:
         rule=f"{ref} as of {first.as_of.date}, {first.instrument.regime_sha256}",
         evidence=weakest([item.evidence for item in limbs]),
     )
+
+
+def _asked(regimes: tuple[Regime, ...], refs: tuple[str, ...]) -> _Asked:
+    """The wanted instruments by reference, and the regimes with only these and what contradicts.
+
+    Kept by the regimes' identity, which the kept answer holds alive: a replay asks often.
+    """
+    key = (tuple(map(id, regimes)), refs)
+    kept = _KEPT.get(key)
+    if kept is None:
+        if len(_KEPT) >= KEPT_MAX:
+            _KEPT.clear()
+        wanted = {ref: find(regimes, ref) for ref in refs}
+        limbs = tuple((ref, tuple(item.ref for item in found)) for ref, found in wanted.items())
+        kept = _KEPT[key] = (regimes, (limbs, _near(regimes, wanted)))
+    return kept[1]
 
 
 def _near(regimes: Sequence[Regime], wanted: Mapping[str, tuple[Instrument, ...]]) -> list[Regime]:
