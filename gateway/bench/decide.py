@@ -1,7 +1,7 @@
 """Benchmark: decisions of the licence engine replayed, twice in one run.
 
-`python decide.py [--decisions N] [--processes N] [--json]`. The mix, from a fixed seed: a licence of
-one machine and its stages, and one in four times one that sets every condition, with the shipped
+`python decide.py [--decisions N] [--processes N] [--json]`. The mix, from a fixed seed: a licence
+of one machine and its stages, one in four times a licence that sets every condition; the shipped
 regimes; facts that are good but for what the seed changes; times over fourteen months. Every
 result with all its conditions, inputs and texts goes into one SHA-256; the second pass, in new
 processes, must give the same, else the exit status is 1. The digest changes when a word of the
