@@ -218,3 +218,11 @@ def test_what_happens_in_the_future_is_refused(kind):
     assert check_dates(document, at_ms - AHEAD_MS_MAX) is document
     with pytest.raises(ConfigError, match="in the future"):
         check_dates(document, at_ms - AHEAD_MS_MAX - 1)
+
+
+def test_a_signature_of_the_future_is_refused():
+    text = GOOD["end-user-certificate"].replace("issued = 2026-11-01\n", "")
+    document = parse_any("p.toml", text.encode())
+    assert check_dates(document, ms("2026-10-30")) is document
+    with pytest.raises(ConfigError, match=r"signed is 2026-10-30, in the future"):
+        check_dates(document, ms("2026-10-28"))

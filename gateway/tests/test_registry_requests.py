@@ -12,7 +12,7 @@ from raffinate.audit.policy import format_policy, parse_policy
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify
 from raffinate.errors import StorageFullError
-from raffinate.evidence import dsse, salted
+from raffinate.evidence import documents, dsse, salted
 from raffinate.keys import load_public
 from raffinate.licence.shipped import shipped_files
 from registry_papers import LICENCE, adding, ask, digest, issuer, item, party, request, stated
@@ -214,6 +214,15 @@ def test_a_gateway_that_dies_at_its_commit_takes_the_set_once(site, step):
     assert len(kept(site)) == 2
 
 
+@pytest.mark.parametrize("limit", ["ROWS_MAX", "DOCUMENTS_BYTES_MAX"])
+def test_a_full_registry_says_so_and_takes_nothing(site, monkeypatch, limit):
+    assert add(site, party())["ok"]
+    monkeypatch.setattr(documents, limit, 2 if limit == "ROWS_MAX" else 100)
+    assert "is full" in add(site, party("A", "a"), party("B", "b"), name="s")["error"]
+    assert len(stated(site)) == 1
+    assert add(site, party(), name="t")["ok"]
+
+
 def test_two_requests_of_one_moment_are_taken_in_order(site):
     ask(site, *adding(party()), tick=False, name="a")
     assert "already with other bytes" in ask(site, *adding(party("Else")), name="b")["error"]
@@ -260,8 +269,8 @@ def test_a_bundle_has_papers_and_signatures_and_no_salted_document(site, tmp_pat
         item(signed_licence, "signature", of=digest(licence)),
         item(private, "attachment", name="C-88"),
     ]
-    documents = (data, licence, signed, signed_licence, private)
-    assert ask(site, *adding(*documents, items=items))["ok"]
+    sent = (data, licence, signed, signed_licence, private)
+    assert ask(site, *adding(*sent, items=items))["ok"]
     target = tmp_path / "bundle"
     export(site.keys, site.data, [], target, now_ms=site.now_ms)
     found = {path.relative_to(target).as_posix(): path for path in target.rglob("*.*")}

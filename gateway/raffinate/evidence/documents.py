@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from raffinate.errors import RejectedError
 from raffinate.evidence import dsse, salted
-from raffinate.evidence.register import ATTACHMENT, HOLD, LICENCE, Row
+from raffinate.evidence.register import ATTACHMENT, HOLD, LICENCE, ROWS_MAX, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,8 +105,8 @@ class Documents:
             self._signature(item, request, plans) for item in items if item["as"] == "signature"
         ]
         new = [plan for plan in plans if plan.known is None or plan.known.state == "deleted"]
-        self._check_room([(plan.kept_as, plan.data) for plan in new])
-        self._check_room([(row[1], row[3]) for row in signatures])
+        files = [(plan.kept_as, plan.data) for plan in new]
+        self._check_room([*files, *((row[1], row[3]) for row in signatures)], len(new))
         for plan in new:
             self._state(plan, "add", request, work)
             work.documents.append((plan.sha256, plan.kept_as, plan.place, plan.data))
@@ -127,7 +127,7 @@ class Documents:
             "signatures": len(signatures),
         }
 
-    def _check_room(self, files: Iterable[tuple[str, bytes]]) -> None:
+    def _check_room(self, files: Iterable[tuple[str, bytes]], rows: int) -> None:
         private = shown = 0
         for kept_as, data in files:
             private += len(data) if kept_as == PRIVATE else 0
@@ -135,8 +135,13 @@ class Documents:
         if (
             self._store.private_bytes() + private > salted.KEPT_BYTES_MAX
             or self._store.registry_bytes() + shown > DOCUMENTS_BYTES_MAX
+            or len(self._register) + rows > ROWS_MAX
         ):
-            raise RejectedError("full", "the registry has no room for them: its limit is reached")
+            raise RejectedError(
+                "full",
+                f"the registry is full: {ROWS_MAX} versions, {DOCUMENTS_BYTES_MAX >> 20} MiB, or "
+                f"{salted.KEPT_BYTES_MAX >> 20} MiB of salted files",
+            )
 
     def _plan(
         self, item: dict[str, Any], request: Request, registrar: Registrar, work: Work
@@ -213,7 +218,7 @@ class Documents:
             raise RejectedError(
                 "hold", f"hold {name} is {row.state} already (entry {row.changed}); choose another"
             )
-        self._check_room([(PRIVATE, data) for data in request.documents.values()])
+        self._check_room([(PRIVATE, data) for data in request.documents.values()], 1)
         listed = Listed(HOLD, name, 1, None)
         self._state(_Plan(listed, digest, b"", "", "", None), "hold", request, work)
         for kept, data in request.documents.items():

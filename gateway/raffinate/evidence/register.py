@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HOLD, ATTACHMENT, LICENCE = "hold", "attachment", "licence"
 ROW = "document:"
+ROWS_MAX = 10_000
 _STATES = {"add": "kept", "delete": "deleted", "hold": "held", "release": "released"}
 
 
@@ -69,6 +70,9 @@ class Register:
             row = replace(known, state=state, changed=index)
         self._rows[digest] = row
         work.state[f"{ROW}{digest}"] = asdict(row)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
