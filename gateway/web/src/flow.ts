@@ -28,7 +28,6 @@ const AQUEOUS: Record<string, { enters: string; leaves: string }> = {
   strip: { enters: "Strip acid", leaves: "Product" },
   wash: { enters: "Wash water", leaves: "Wash liquor" },
   column: { enters: "Feed", leaves: "Effluent" },
-  outfall: { enters: "Effluent", leaves: "Discharge" },
 };
 
 export function places(sections: readonly Section[]): Place[] {
@@ -81,6 +80,8 @@ function joins(before: Section, section: Section): boolean {
 }
 
 function outside(place: Place, next: Place | undefined): Liquid[] {
+  // An outfall's name says what leaves it.
+  if (place.section.kind === "outfall") return [];
   const names = AQUEOUS[place.section.kind] ?? { enters: "In", leaves: "Out" };
   const lastOfSection = next === undefined || next.firstOfSection;
   const liquids: Liquid[] = [];

@@ -44,6 +44,13 @@ describe("the flow of a cascade", () => {
     expect(to).toMatchObject({ e01: false, e02: true, s01: true, t01: false, t02: true });
   });
 
+  it("ends the organic before an outfall, which has no streams to name", () => {
+    const all = [...CASCADE, section("outfall", "o", 1)];
+    expect(liquids(all)).toEqual(liquids(CASCADE));
+    const outfall = places(all).at(-1);
+    expect(outfall).toMatchObject({ fromPrevious: false, toPrevious: false, liquids: [] });
+  });
+
   it("keeps columns apart from the cascade before them", () => {
     expect(liquids([section("extraction", "e", 1), section("column", "c", 2)])).toEqual([
       "Organic in in e01",
