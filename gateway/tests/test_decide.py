@@ -197,7 +197,7 @@ STATED = [
     (
         "screening",
         with_papers(
-            screening(cleared=["exporter", "works", "forwarder"], denied=["Magnets, Ltd"]),
+            screening(cleared=["exporter", "works", "forwarder"], denied=["MÁGNETS, Inc"]),
             party("magnets", names=["Magnets Ltd."]),
         ),
         INSUFFICIENT,

@@ -6,32 +6,18 @@ are not transliterated, so that a party is found by a name in each script only i
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz
+
+from raffinate.licence.spelling import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SCORE_MIN = 70
 FOUND_MAX = 10
-_FORMS = frozenset(
-    (
-        *("ab", "ag", "as", "asa", "bhd", "bv", "co", "company", "corp", "corporation", "gmbh"),
-        *("group", "holding", "holdings", "inc", "incorporated", "kg", "kgaa", "kk", "limited"),
-        *("llc", "llp", "lp", "ltd", "mbh", "nv", "oy", "oyj", "plc", "pte", "pty", "pvt", "sa"),
-        *("sarl", "sas", "sdn", "se", "spa", "srl", "ug"),
-    )
-)
-_CJK_FORMS = re.compile(
-    "股份有限公司|有限责任公司|有限責任公司|有限公司|集团|集團|公司|株式会社|合同会社|주식회사|유한회사"
-)
-_PARTS = re.compile(r"[^\W_]+")
-_LATIN = {"ß": "ss", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"}
-_SPELT_OUT = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +39,10 @@ class Suggestion:
 
 def suggest(asked: str, names: Iterable[Name]) -> list[Suggestion]:
     """The likest names, best first, at most FOUND_MAX, one a party and kind of listing."""
-    forms = _compared(asked)
+    forms = bare(asked)
     best: dict[tuple[str, str], Suggestion] = {}
     for name in names:
-        score = max((_score(a, b) for a in forms for b in _compared(name.text)), default=0)
+        score = max((_score(a, b) for a in forms for b in bare(name.text)), default=0)
         place = (name.party, name.what)
         if score >= SCORE_MIN and (place not in best or best[place].score < score):
             best[place] = Suggestion(name, score)
@@ -74,22 +60,3 @@ def _score(left: str, right: str) -> int:
         0.95 * fuzz.token_set_ratio(left, right),
     )
     return min(99, round(max(ratios)))
-
-
-def _compared(text: str) -> set[str]:
-    """What of a name is compared: with accents dropped, and with umlauts spelt out."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = _CJK_FORMS.sub(" ", folded)
-    spelt = "".join(_SPELT_OUT.get(char, char) for char in folded)
-    found = set()
-    for form in (folded, spelt):
-        plain = "".join(_LATIN.get(char, char) for char in form)
-        bare = "".join(
-            char for char in unicodedata.normalize("NFD", plain) if not unicodedata.combining(char)
-        )
-        # A dotted form of a company (G.m.b.H., S.p.A.) is one word.
-        words = _PARTS.findall(re.sub(r"(?<=\b\w)\.(?=\w\b|\s|$)", "", bare))
-        kept = [word for word in words if word not in _FORMS] or words
-        if kept:
-            found.add(unicodedata.normalize("NFC", " ".join(kept)))
-    return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raffinate.licence.conditions.names import fold
 from raffinate.licence.outcome import INSUFFICIENT, PASS, ConditionResult
 from raffinate.licence.papers import Acknowledgement, Approval, Lot, Report
 from raffinate.licence.parts import NO_TERMS
+from raffinate.licence.spelling import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

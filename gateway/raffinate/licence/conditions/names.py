@@ -1,22 +1,20 @@
 """Whether two names are one party: by what vouched party papers say, never by likeness. Pure.
 
 Names are compared in Unicode's compatibility form without case and with single blanks. What only
-looks alike (punctuation, spacing) is told as such and decides nothing.
+looks alike (`spelling.bare`) is told as such and decides nothing.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raffinate.licence.papers import Party
+from raffinate.licence.spelling import bare, fold
 
 if TYPE_CHECKING:
     from raffinate.licence.conditions.case import Case
 
 OWNERS_DEPTH_MAX = 8
-FOLDED_KEPT = 4096
 
 
 class Names:
@@ -44,9 +42,10 @@ class Names:
         return True if fold(one) == fold(other) else None
 
     def alike(self, one: str, other: str) -> bool:
-        """True when any names of the two differ only by punctuation and spacing."""
+        """True when names of the two have a bare form in common."""
         first, second = self._spellings(one), self._spellings(other)
-        return not {_bare(text) for text in first}.isdisjoint(_bare(text) for text in second)
+        forms = {form for text in first for form in bare(text)}
+        return any(not forms.isdisjoint(bare(text)) for text in second)
 
     def owners(self, text: str) -> tuple[str, ...]:
         """Ids of the party's owners and of theirs."""
@@ -69,15 +68,3 @@ class Names:
             return (text,)
         party = self._parties[name]
         return (text, name, *party.names, *party.aliases)
-
-
-@lru_cache(FOLDED_KEPT)
-def fold(text: str) -> str:
-    """A text as it is compared."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-@lru_cache(FOLDED_KEPT)
-def _bare(text: str) -> str:
-    """Letters and digits alone; a text that has none stands for itself."""
-    return "".join(char for char in fold(text) if char.isalnum()) or text

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from raffinate.licence.conditions.names import Names, fold
+from raffinate.licence.conditions.names import Names
 from raffinate.licence.outcome import FAIL, INSUFFICIENT, PASS, ConditionResult
 from raffinate.licence.papers import Approval, EndUserCertificate, Lot, Screening, Transfer
+from raffinate.licence.spelling import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
