@@ -280,6 +280,11 @@ def test_grace_is_acknowledged_once_it_runs_and_the_log_says_by_whom(site):
     assert row(site)["to_acknowledge"] == ["orderly-stop"]
     assert ask(site, "acknowledge", {"equipment": "bat-ext", "state": "orderly-stop"})["ok"]
     assert row(site)["to_acknowledge"] == []
+    use(site, site.node, 0, state="start-inhibit")
+    site.now_ms += 20_000
+    use(site, site.node, 1000, state="orderly-stop-requested")
+    site.tick(1000)
+    assert row(site)["to_acknowledge"] == ["orderly-stop"]
 
 
 def test_conditions_are_acknowledged_for_a_version_and_anew_for_the_next(site):

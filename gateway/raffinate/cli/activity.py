@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,11 @@ from raffinate.errors import ConfigError, RaffinateError
 from raffinate.evidence import salted
 from raffinate.evidence.handover import read_only
 from raffinate.evidence.petition import ask_gateway, operator, read_entry
+from raffinate.licence.papers import Paper, WorkOrder
+from raffinate.registry.holdings import find, read_holdings
+
+if TYPE_CHECKING:
+    from raffinate.config import Config
 
 _KINDS = ("assembly", "commissioning", "maintenance", "repair", "upgrade", "calibration")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -33,7 +39,11 @@ def activity() -> None:
 @click.option("--to", "end", metavar="TIME", help="End; leave it out while it goes on.")
 @click.option("--who", default="", help="Who did it; stays outside the log.")
 @click.option("--what", default="", help="What was done, in words; stays outside the log.")
-@click.option("--work-order", type=_FILE, help="The work order; stays outside the log.")
+@click.option(
+    "--work-order",
+    metavar="ID|FILE",
+    help="A work-order paper of the registry, by its id; or a file, which stays outside the log.",
+)
 @click.option("--details", type=_FILE, multiple=True, help="Any further file; outside the log.")
 @click.option("--as", "actor", default="operator", help="Pseudonym of who gives this command.")
 @PLANT
@@ -46,7 +56,7 @@ def add(
     end: str | None,
     who: str,
     what: str,
-    work_order: Path | None,
+    work_order: str | None,
     details: tuple[Path, ...],
     actor: str,
     plant: Path,
@@ -64,10 +74,12 @@ def add(
         raise ConfigError(f"{plant} has no equipment {equipment}; there is {names}")
     documents: list[bytes] = []
     body = {"kind": kind, "equipment": equipment, "workOrder": None}
-    if work_order is not None:
-        data = read_file(work_order, salted.DOCUMENT_BYTES_MAX)
-        body["workOrder"], document = salted.salt(work_order.name, data, os.urandom)
+    if work_order is not None and Path(work_order).is_file():
+        data = read_file(Path(work_order), salted.DOCUMENT_BYTES_MAX)
+        body["workOrder"], document = salted.salt(Path(work_order).name, data, os.urandom)
         documents.append(document)
+    elif work_order is not None:
+        body["workOrder"] = _work_order(config, work_order, equipment, kind)
     times = {"fromMs": parse_time_ms("--from", start), "toMs": parse_time_ms("--to", end)}
     digest = None
     if who or what or details:
@@ -110,12 +122,34 @@ def disclose(index: int, folder: Path, plant: Path) -> None:
         while wanted:
             digest = wanted.pop(0)
             row = connection.execute(
-                "SELECT data FROM documents WHERE sha256 = ?", (digest,)
+                "SELECT data, kind FROM documents WHERE sha256 = ?", (digest,)
             ).fetchone()
             if row is None:
                 raise RaffinateError(f"{data} has no document {digest}; it was deleted")
-            name, _ = salted.open_salted(row[0])
+            if row[1] == "document":  # a work-order paper, which every bundle has
+                name, listed = "work-order.toml", None
+            else:
+                name, _ = salted.open_salted(row[0])
+                listed = salted.listed_files(row[0])
             write_new(folder / f"{digest[:16]}-{name}", row[0])
             click.echo(f"{digest}  {folder / f'{digest[:16]}-{name}'}")
-            listed = salted.listed_files(row[0])
             wanted += [] if listed is None else [item["sha256"] for item in listed["files"]]
+
+
+def _work_order(config: Config, name: str, equipment: str, kind: str) -> str:
+    """SHA-256 of a work-order paper that orders just this. Raises RaffinateError."""
+    try:
+        holding = find(read_holdings(config.storage.data), "work-order", name)
+    except RaffinateError as error:
+        raise RaffinateError(f"--work-order {name} is no file, and {error}") from None
+    paper = holding.document
+    if not isinstance(paper, Paper) or not isinstance(paper.members, WorkOrder):
+        raise RaffinateError(f"work-order {name} is not here any more; name another")
+    order, serial = paper.members, config.plant.equipment[equipment].serial
+    if serial not in order.equipment or order.activity != kind:
+        machines = ", ".join(order.equipment)
+        raise ConfigError(
+            f"work-order {name} orders {order.activity} of {machines}, not {kind} of {serial}; "
+            "name the order of this work, or import its next version"
+        )
+    return holding.row.sha256

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from raffinate.cli.demo_run import Demo, InfluxTarget
-from raffinate.errors import RaffinateError
+from raffinate.cli.demo_story import DEFAULT, SCENARIOS
+from raffinate.errors import ConfigError, RaffinateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
     help="Do something to the plant, e.g. sap-loss@60s, or 'bridge strip@150s'. May be repeated. "
     "If the demo already runs in the folder, it is done there, its time counted from now.",
 )
+@click.option(
+    "--scenario",
+    default=DEFAULT,
+    show_default=True,
+    metavar="NAME",
+    help="Which licences and papers there are, and what happens; `list` tells all.",
+)
 @click.option("--list-faults", is_flag=True, help="List what --fault can do, and end.")
 @click.option("--influx", metavar="URL", help="Log to this InfluxDB 1.8, 2.x or 3 as well.")
 @click.option("--token", metavar="TOKEN", help="Its token (or environment INFLUX_TOKEN).")
@@ -50,6 +58,7 @@ def demo(
     folder: Path,
     port: int,
     faults: tuple[str, ...],
+    scenario: str,
     list_faults: bool,
     influx: str | None,
     token: str | None,
@@ -69,6 +78,10 @@ def demo(
         raise RaffinateError(
             f"the demo needs {error.name}: pip install 'raffinate[demo]'"
         ) from error
+    if scenario == "list":
+        for item in SCENARIOS.values():
+            click.echo(f"{item.name:14} {item.summary}")
+        return
     if list_faults:
         _list_faults()
         return
@@ -78,8 +91,10 @@ def demo(
         raise RaffinateError(str(error)) from error
     if faults and _ask_running(folder, faults, actions):
         return
+    if scenario not in SCENARIOS:
+        raise ConfigError(f"no scenario {scenario}; there is {', '.join(SCENARIOS)}")
     target = None if influx is None else InfluxTarget(influx, token, org, bucket)
-    Demo(folder, port, actions, target).run(seconds)
+    Demo(folder, port, actions, target, scenario).run(seconds)
 
 
 def _list_faults() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -19,34 +19,30 @@ import click
 import httpx
 
 from raffinate.audit.policy import add_digests, format_policy
+from raffinate.cli.demo_operator import Commands, Operator
+from raffinate.cli.demo_story import BATTERIES, SCENARIOS
 from raffinate.cli.demo_witness import DemoWitness
 from raffinate.config import load_config
 from raffinate.config.node import format_node_config, node_config
 from raffinate.config.template import write_template
 from raffinate.errors import RaffinateError
 from raffinate.keys import load_public
-from raffinate.licence.document import format_licence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from raffinate.cli.demo_story import Scenario
     from raffinate.config import Config
     from raffinate_rig.actions import Action
     from raffinate_rig.demo import Stage, StageEvent
 
 ORIGIN: Final = "demo.invalid/raffinate/ndpr"
-BATTERIES: Final = {"bat-ext": "extraction", "bat-scrub": "scrub", "bat-strip": "strip"}
-ENDING: Final = "bat-strip"
-"""The battery whose licence ends while one watches."""
-ENDING_AFTER_S: Final = 120
-GRACE_S: Final = 20
-STOP_AT_S: Final = 150.0
-START_AT_S: Final = 160.0
 STATEMENT_S: Final = 10
 READY_WITHIN_S: Final = 120.0
 POLL_S: Final = 0.25
 STOP_WITHIN_S: Final = 20.0
+_POLICY_BLOCK = re.compile(r"\n# -- demo: policy\n.*?# -- end\n", re.DOTALL)
 _INFLUX_BLOCK = re.compile(r"\n# -- demo: influx\n.*?# -- end\n", re.DOTALL)
 
 
@@ -64,15 +60,22 @@ class Demo:
     """One run of the demo in `folder`, its page at `port` of 127.0.0.1."""
 
     def __init__(
-        self, folder: Path, port: int, actions: Sequence[Action], influx: InfluxTarget | None
+        self,
+        folder: Path,
+        port: int,
+        actions: Sequence[Action],
+        influx: InfluxTarget | None,
+        scenario: str,
     ) -> None:
         self._folder = folder.absolute()
         self._port = port
         self._actions = actions
         self._influx = influx
         self._gateway: subprocess.Popen[bytes] | None = None
+        self._scenario: Scenario = SCENARIOS[scenario]
+        self._commands = Commands()
+        self._operator: Operator | None = None
         self._codes: dict[str, str] = {}
-        self._enrolling: dict[str, subprocess.Popen[bytes]] = {}
         self._enrolled: set[str] = set()
         self._serves = False
         self._witness = DemoWitness(
@@ -127,15 +130,33 @@ class Demo:
             if not (config.storage.keys / "public.json").exists():
                 _visibly("keys", "init", "--origin", ORIGIN, "--plant", str(plant))
             self._trust(config)
-            digests = _write_licences(config)
+            files = self._write_documents(config)
             _write_nodes(config, self._folder / "nodes")
-            _write_policy(config, self._folder / "auditor", digests, self._witness.vkey)
+            _write_policy(config, self._folder / "auditor", files, self._witness.vkey)
+            self._operator = Operator(
+                self._scenario, list(files), str(plant), self._url, self._commands
+            )
         except OSError as error:
             place = error.filename or self._folder
             raise RaffinateError(
                 f"{place}: {error.strerror}; choose a folder you can write to with --folder"
             ) from error
         return config
+
+    def _write_documents(self, config: Config) -> dict[str, str]:
+        """This start's licences, papers and regimes as files; their digests by path."""
+        folder = self._folder / "documents"
+        folder.mkdir(exist_ok=True)
+        now = datetime.now(UTC).replace(microsecond=0)
+        digests = {}
+        for name, data in self._scenario.documents(config.plant.equipment, now).items():
+            (folder / name).write_bytes(data)
+            digests[str(folder / name)] = sha256(data).hexdigest()
+        click.echo(
+            f"scenario {self._scenario.name}: its licences and papers are in {folder}; the auditor "
+            "lists their digests in his policy"
+        )
+        return digests
 
     def _trust(self, config: Config) -> None:
         public = load_public(config.storage.keys)
@@ -155,17 +176,18 @@ class Demo:
             )
 
     def _stage(self, config: Config) -> Stage:
-        from raffinate_rig.actions import Action  # noqa: PLC0415 - an extra
+        from raffinate_rig.actions import parse_action  # noqa: PLC0415 - an extra
         from raffinate_rig.demo import Stage  # noqa: PLC0415
 
-        ending = BATTERIES[ENDING]
         return Stage(
             self._folder,
             batteries=BATTERIES,
             broker_port=config.broker.port,
             actions=[
-                Action(STOP_AT_S, "stop", ending),
-                Action(START_AT_S, "start", ending),
+                *(
+                    parse_action(f"{kind} {battery}@{at_s}s")
+                    for at_s, kind, battery in self._scenario.actions
+                ),
                 *self._actions,
             ],
         )
@@ -191,7 +213,7 @@ class Demo:
             self._mind_gateway()
             self._witness.mind()
             self._serves = self._serves or self._answers()
-            self._mind_enrolments()
+            self._mind_people()
             if not ready:
                 ready = self._is_ready(points)
                 if ready:
@@ -210,30 +232,17 @@ class Demo:
         elif event.kind not in ("ready", "output"):
             click.echo(f"{event.source}: {event.text}")
 
-    def _enrol(self, node: str, code: str) -> None:
-        command = ["node", "enrol", node, code, "--plant", str(self._folder / "plant.toml")]
-        click.echo(f"$ raffinate {' '.join(command)}")
-        self._enrolling[node] = subprocess.Popen(
-            [sys.executable, "-m", "raffinate", *command, "--wait", "60"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def _mind_enrolments(self) -> None:
-        """Enrol each key once, as soon as the gateway serves, and say how that went."""
+    def _mind_people(self) -> None:
+        """Enrol each key once, as soon as the gateway serves; then what operators do."""
+        plant = ("--plant", str(self._folder / "plant.toml"))
         if self._serves:
             for node, code in self._codes.items():
                 if node not in self._enrolled:
                     self._enrolled.add(node)
-                    self._enrol(node, code)
-        for node, process in list(self._enrolling.items()):
-            if process.poll() is not None and process.stdout is not None:
-                text = process.stdout.read().decode(errors="replace").strip()
-                process.stdout.close()
-                click.echo(text or f"{node}: enrolment ended with status {process.returncode}")
-                del self._enrolling[node]
+                    self._commands.start("node", "enrol", node, code, *plant)
+        if self._operator is not None:
+            self._operator.mind(self._serves)
+        self._commands.mind()
 
     def _mind_gateway(self) -> None:
         if self._gateway is not None and self._gateway.poll() is not None:
@@ -257,8 +266,7 @@ class Demo:
     def _explain(self) -> None:
         here = self._folder
         click.echo(
-            f"  {ENDING}'s licence ends {ENDING_AFTER_S} s after the start, with {GRACE_S} s of "
-            f"grace; it stops at {STOP_AT_S:g} s and asks for a start at {START_AT_S:g} s\n"
+            f"{self._scenario.explain}\n"
             f"  witness: its own process and key, in {here}/witness; the policy names it\n"
             f"  try:  raffinate demo --folder {here} --fault sap-loss\n"
             f"  audit: raffinate audit export --frames --plant {here}/plant.toml BUNDLE, then\n"
@@ -267,9 +275,7 @@ class Demo:
         )
 
     def _end(self, stage: Stage | None) -> None:
-        for process in self._enrolling.values():
-            process.kill()
-            process.communicate()
+        self._commands.stop()
         if self._gateway is not None and self._gateway.poll() is None:
             self._gateway.terminate()
             try:
@@ -306,8 +312,11 @@ def _is_taken(port: int) -> bool:
 
 
 def _adjust(plant: Path, port: int, influx: InfluxTarget | None, token_file: Path) -> None:
-    """Give plant.toml this run's ports and InfluxDB; all else in it is the user's."""
-    text = _INFLUX_BLOCK.sub("", plant.read_text("utf-8"))
+    """Give plant.toml this run's ports, policy and InfluxDB; all else in it is the user's."""
+    text = _POLICY_BLOCK.sub("", _INFLUX_BLOCK.sub("", plant.read_text("utf-8")))
+    if re.search(r"(?m)^\[evidence\]", text) is None:
+        # A copy of the auditor's policy, so that page and permits go by what he will say.
+        text += '\n# -- demo: policy\n[evidence]\npolicy = "auditor/policy.toml"\n# -- end\n'
     text = re.sub(r"(?m)(^\[listen\][^\[]*?^port = )\d+", rf"\g<1>{port}", text)
     broker = re.search(r"(?m)^\[broker\][^\[]*?^port = (\d+)", text)
     if broker is not None and _is_taken(int(broker[1])):
@@ -342,29 +351,6 @@ def _visibly(*words: str) -> None:
         raise RaffinateError("that failed; the demo cannot go on")
 
 
-def _write_licences(config: Config) -> list[str]:
-    """Add this start's licence of each machine; the digests of the files."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    config.licences.mkdir(exist_ok=True)
-    digests = []
-    for machine in config.plant.equipment.values():
-        ends = timedelta(seconds=ENDING_AFTER_S) if machine.id == ENDING else timedelta(days=30)
-        name = f"{machine.id}-{now:%Y%m%dt%H%M%Sz}"
-        data = format_licence(
-            number=f"DEMO-{name}",
-            issuer="Demonstration licensing authority",
-            equipment=machine.serial,
-            stages=machine.stages,
-            start=now - timedelta(minutes=1),
-            end=now + ends,
-            grace_s=GRACE_S if machine.id == ENDING else 600,
-            purpose="demonstration",
-        )
-        (config.licences / f"{name}.toml").write_bytes(data)
-        digests.append(sha256(data).hexdigest())
-    return digests
-
-
 def _write_nodes(config: Config, nodes: Path) -> None:
     """Load each board's node.json, as a person would over its console."""
     public = load_public(config.storage.keys)
@@ -379,10 +365,10 @@ def _write_nodes(config: Config, nodes: Path) -> None:
             file.write_bytes(data)
 
 
-def _write_policy(config: Config, auditor: Path, digests: Sequence[str], vkey: str) -> None:
-    """The auditor's folder: his policy, with this start's licences added."""
+def _write_policy(config: Config, auditor: Path, files: Mapping[str, str], vkey: str) -> None:
+    """The auditor's folder: his policy, with this start's documents added."""
     auditor.mkdir(exist_ok=True)
-    file = auditor / "policy.toml"
+    file, digests = auditor / "policy.toml", list(files.values())
     if file.exists():
         text = add_digests(str(file), file.read_text("utf-8"), digests)
     else:

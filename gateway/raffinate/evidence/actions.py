@@ -133,7 +133,9 @@ class Actions:
         if item is None:
             raise RejectedError("equipment", f"plant.toml has no equipment {body.get('equipment')}")
         for name in ("workOrder", "details"):
-            if body.get(name) is not None and body[name] not in request.documents:
+            digest = body.get(name)
+            known = digest is None or digest in request.documents
+            if not known and not (name == "workOrder" and self._is_order(digest)):
                 raise RejectedError("request", f"the document of {name} is not with the request")
         size = sum(map(len, request.documents.values()))
         if self._store.private_bytes() + size > KEPT_BYTES_MAX:
@@ -148,6 +150,11 @@ class Actions:
         for digest, document in request.documents.items():
             work.documents.append((digest, "private", f"private/{digest}", document))
         return {"index": index}
+
+    def _is_order(self, digest: Any) -> bool:
+        """True for a work-order paper that is kept."""
+        row = self.register.get(digest) if isinstance(digest, str) else None
+        return row is not None and (row.kind, row.state) == ("work-order", "kept")
 
     def _acknowledge(self, request: Request, _: GatewayKeys, work: Work) -> dict[str, Any]:
         """State that an operator takes note of a machine's state, as `shown` says it stands."""

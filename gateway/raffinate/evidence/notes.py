@@ -25,6 +25,7 @@ ALLOWS = {
     "calibration": (_WORK - {"upgrade"}) | {"calibration"},
 }
 """Kinds of activity that explain a changed digest, as the verifier has them."""
+_STOP = "orderly-stop-requested"
 _BYPASS = re.compile(r"bypass (?:(on|off) )?([a-z0-9][a-z0-9-]{0,31})(?: x([0-9]{1,9}))?")
 
 
@@ -33,6 +34,7 @@ def note(key: Key, statement: Statement, index: int) -> None:
     body, info = statement.body, key.info
     if statement.type in ("usage", "heartbeat"):
         _note_bypass(info, body, index)
+        _note_stops(info, body)
     if statement.type in ("usage", "heartbeat", "boot"):
         _note_digests(info, body, index)
 
@@ -104,6 +106,18 @@ def _note_bypass(info: dict[str, Any], body: Mapping[str, Any], index: int) -> N
         }
     if now != before:
         info["bypass"] = now
+
+
+def _note_stops(info: dict[str, Any], body: Mapping[str, Any]) -> None:
+    """Since when each machine is asked to stop in good order, by its node's word."""
+    before, since_ms = info.get("stops", {}), body["interval"]["fromMs"]
+    now = {
+        use["id"]: before.get(use["id"], body["timeMs"] if since_ms is None else since_ms)
+        for use in body["equipment"]
+        if use["state"] == _STOP
+    }
+    if now != before:
+        info["stops"] = now
 
 
 def _note_digests(info: dict[str, Any], body: Mapping[str, Any], index: int) -> None:

@@ -77,6 +77,7 @@ def snapshot(
             _acknowledged(
                 _equipment(plant, item, current.get(item.node), permits, office, now_ms),
                 acknowledged.get(item.id, ()),
+                _stop_since(current.get(item.node), item.id),
             )
             for item in plant.equipment.values()
         ],
@@ -160,7 +161,14 @@ def _equipment(
     }
 
 
-def _acknowledged(shown: dict[str, Any], known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _stop_since(key: Key | None, equipment: str) -> int | None:
+    """Since when its node asks the machine to stop, None where it does not."""
+    return None if key is None else key.info.get("stops", {}).get(equipment)
+
+
+def _acknowledged(
+    shown: dict[str, Any], known: Sequence[Mapping[str, Any]], stop_since_ms: int | None
+) -> dict[str, Any]:
     """With what was taken note of, and what should be: each state once since it began."""
     shown["acknowledgements"] = [dict(item) for item in known]
     permit, licence, wanted = shown["permit"], shown["licence"], []
@@ -168,6 +176,8 @@ def _acknowledged(shown: dict[str, Any], known: Sequence[Mapping[str, Any]]) -> 
     if permit is not None:
         since_ms["grace"] = permit["not_after_ms"]
         since_ms["orderly-stop"] = permit["not_before_ms"]
+    if stop_since_ms is not None:
+        since_ms["orderly-stop"] = stop_since_ms
     if shown["bypass"] is not None:
         since_ms["bypass"] = shown["bypass"]["since_ms"]
     for state in acknowledgeable(shown):
