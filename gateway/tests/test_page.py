@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from page_browser import AXE, MARKS, SIZES, chromium, opened, violations
 from page_server import Fixture, served
-from raffinate.web.page import STATIC_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
 
-AXE = Path(__file__).parents[1] / "web/node_modules/axe-core/axe.min.js"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 NOT_NORMAL = 9
-SIZES = {"wall": (3840, 2160), "desk": (1920, 1080), "phone": (360, 800)}
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
-    pytest.mark.skipif(
-        not (STATIC_DIR / "index.html").is_file(),
-        reason="the page is not built: npm ci && npm run build in gateway/web",
-    ),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Chromium refuses its sandbox to root, and containers have a small /dev/shm.
-    flags = ["--disable-dev-shm-usage", "--disable-gpu"]
-    if os.geteuid() == 0:
-        flags.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,30 +42,6 @@ def address(fixture: Fixture) -> Iterator[str]:
 def _normal_again(fixture: Fixture) -> Iterator[None]:
     yield
     fixture.scenario = "normal"
-
-
-@contextmanager
-def opened(
-    browser: Browser, address: str, size: str = "desk", *, path: str = "/", **options: Any
-) -> Iterator[Page]:
-    """A page with its values in; afterwards nothing may have gone wrong in it."""
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, **options)
-    page = context.new_page()
-    wrong: list[str] = []
-    requested: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.extend([message.text] * (message.type == "error")))
-    page.on("request", lambda request: requested.append(request.url))
-    try:
-        page.goto(address + path)
-        expect(page.locator("header .age")).to_contain_text(re.compile("ago|No data"))
-        yield page
-        lost = [text for text in wrong if "net::ERR_CONNECTION_" not in text]
-        foreign = [url for url in requested if not url.startswith(address)]
-        assert (lost, foreign) == ([], [])
-    finally:
-        context.close()
 
 
 def cell(page: Page, point: str) -> Any:
@@ -456,11 +412,4 @@ def test_no_accessibility_violation(
     fixture.scenario = scenario
     with opened(browser, address, size, color_scheme=scheme) as page:
         expect(page.locator(".stores dd").first).to_contain_text("connected")
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("axe.run()")
-        violations = [
-            (rule["id"], rule["impact"], [node["html"][:120] for node in rule["nodes"]][:3])
-            for rule in found["violations"]
-        ]
-        assert violations == []
-        assert len(found["passes"]) > 20
+        assert violations(page) == []

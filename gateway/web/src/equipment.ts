@@ -2,6 +2,7 @@
 
 import { h, refill } from "./dom";
 import { icon, type IconName } from "./icons";
+import { acknowledgeWords } from "./licences/words";
 import type { Store } from "./store";
 import type { EquipmentEvidence } from "./types";
 import { formatDate, formatTime } from "./when";
@@ -16,7 +17,12 @@ export class EquipmentPanel {
 
   constructor(private readonly store: Store) {
     this.element.append(
-      h("div", { class: "panel-head" }, h("h2", {}, "Equipment and permits")),
+      h(
+        "div",
+        { class: "panel-head" },
+        h("h2", {}, "Equipment and permits"),
+        h("a", { class: "more", href: "/licences/" }, "Licences and conditions"),
+      ),
       this.list,
     );
   }
@@ -49,7 +55,7 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
       h("span", { class: "run" }, icon(runIcon(item.run)), runWords(item.run)),
       h("span", { class: "serial muted" }, `${item.serial}, ${item.node}`),
     ),
-    h("div", { class: "machine-state" }, remark(state)),
+    h("div", { class: "machine-state" }, remark(state), ...toAcknowledge(item)),
     h("div", { class: "machine-why" }, item.reason),
     h(
       "div",
@@ -74,6 +80,12 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
 export function runIcon(run: boolean | null): IconName {
   if (run === null) return "absent";
   return run ? "runs" : "stopped";
+}
+
+function toAcknowledge(item: EquipmentEvidence): HTMLElement[] {
+  const due = item.to_acknowledge ?? [];
+  const what = due.map(acknowledgeWords).join(", ");
+  return due.length === 0 ? [] : [h("small", {}, `to be acknowledged: ${what}`)];
 }
 
 export function remark(state: Remark): HTMLElement {

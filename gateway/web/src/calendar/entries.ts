@@ -30,6 +30,9 @@ const WHAT: Record<string, string> = {
   "quota-period": "Quota period ends",
 };
 
+/** What somebody has to do; the rest happens by itself. */
+const DUE = new Set(["duty", "review"]);
+
 const GROUPS: [Standing, string][] = [
   ["past", "Past"],
   ["soon", `Within ${SOON_DAYS} days`],
@@ -65,12 +68,14 @@ function standing(entry: CalendarEntry, nowMs: number): Standing {
   return entry.at_ms - nowMs <= SOON_DAYS * MS_PER_DAY ? "soon" : "later";
 }
 
-/** "in 12 days"; the last two days and what is past to the hour, the last hour to the second. */
+/** "in 12 days"; below two days to the minute. What was due and may not be done is past due. */
 function left(entry: CalendarEntry, nowMs: number): string {
   const ms = entry.at_ms - nowMs;
-  const words = (span: number): string => {
-    const days = Math.floor(span / MS_PER_DAY);
-    return days >= 2 ? `${days} days` : formatSpan(span);
-  };
-  return ms > 0 ? `in ${words(ms)}` : `${words(-ms)} ago`;
+  if (ms > 0) return `in ${span(ms)}`;
+  return DUE.has(entry.what) ? `past due by ${span(-ms)}` : `${span(-ms)} ago`;
+}
+
+function span(ms: number): string {
+  const days = Math.floor(ms / MS_PER_DAY);
+  return days >= 2 ? `${days} days` : formatSpan(ms);
 }

@@ -5,7 +5,7 @@ import { remark, runIcon } from "../equipment";
 import { icon } from "../icons";
 import type { EquipmentEvidence, PlantEquipment } from "../types";
 import { permission, runWords, type Level } from "../words";
-import { resultWords } from "./words";
+import { resultWords, type ResultWords } from "./words";
 
 export class Card {
   readonly element: HTMLLIElement;
@@ -36,20 +36,27 @@ export class Card {
     const run = item?.run ?? null;
     refill(this.run, String(run), () => [icon(runIcon(run)), runWords(run)]);
     const result = item?.licence?.decision?.result;
-    setText(this.verdict, result === undefined ? "" : `Verdict ${resultWords(result).text}`);
-    this.verdict.dataset["result"] = result ?? "";
+    refill(this.verdict, result ?? "", () =>
+      result === undefined ? [] : ["Verdict ", mark(resultWords(result))],
+    );
     const due = item?.to_acknowledge ?? [];
     setText(this.due, due.length > 0 ? "to be acknowledged" : "");
   }
 }
 
+function mark({ level, icon: shape, text }: ResultWords): HTMLElement {
+  return h("span", { class: "remark", "data-level": level }, icon(shape), h("span", {}, text));
+}
+
 const LEVELS: Level[] = ["alarm", "warning", "normal"];
 
-/** The machine that needs attention most; the first of those alike. */
+/** The machine that needs attention most: by its permission, then by its verdict, then the first. */
 export function mostUrgent(items: readonly EquipmentEvidence[], nowMs: number): string | null {
-  const ranked = items.map((item) => ({
-    id: item.id,
-    rank: LEVELS.indexOf(permission(item, nowMs).level),
-  }));
+  const ranked = items.map((item) => {
+    const result = item.licence?.decision?.result;
+    const verdict = result === undefined ? "normal" : resultWords(result).level;
+    const rank = 10 * LEVELS.indexOf(permission(item, nowMs).level) + LEVELS.indexOf(verdict);
+    return { id: item.id, rank };
+  });
   return ranked.sort((a, b) => a.rank - b.rank)[0]?.id ?? null;
 }

@@ -10,6 +10,7 @@ import {
   NOT_LEGAL_ADVICE,
   resultWords,
   weakestEvidence,
+  wholeWords,
   worstFirst,
 } from "./words";
 
@@ -33,11 +34,7 @@ export function verdict(licence: LicenceShown | null): Node[] {
       "p",
       { class: "verdict" },
       resultMark(decision.result),
-      h(
-        "span",
-        {},
-        `${resultWords(decision.result).means}, as of ${formatUtcSeconds(decision.at_ms)}`,
-      ),
+      h("span", {}, `${wholeWords(decision.result)}, as of ${formatUtcSeconds(decision.at_ms)}`),
     ),
     h("p", { class: "basis" }, `${basis(decision)} ${NOT_LEGAL_ADVICE}`),
   ];

@@ -10,24 +10,13 @@ export interface ResultWords {
   level: Level;
   icon: IconName;
   text: string;
-  means: string;
 }
 
 const RESULTS: Record<string, ResultWords> = {
-  PASS: { level: "normal", icon: "normal", text: "PASS", means: "what is known meets it" },
-  FAIL: { level: "alarm", icon: "failure", text: "FAIL", means: "what is known contradicts it" },
-  INSUFFICIENT: {
-    level: "warning",
-    icon: "absent",
-    text: "INSUFFICIENT",
-    means: "not enough is known to tell",
-  },
-  "EXPIRED-RULE": {
-    level: "warning",
-    icon: "stale",
-    text: "EXPIRED-RULE",
-    means: "it rests on a rule past its review date",
-  },
+  PASS: { level: "normal", icon: "normal", text: "PASS" },
+  FAIL: { level: "alarm", icon: "failure", text: "FAIL" },
+  INSUFFICIENT: { level: "warning", icon: "absent", text: "INSUFFICIENT" },
+  "EXPIRED-RULE": { level: "warning", icon: "stale", text: "EXPIRED-RULE" },
 };
 
 // Worst first, as the engine orders them.
@@ -70,16 +59,18 @@ const TO_ACKNOWLEDGE: Record<string, string> = {
 };
 
 export function resultWords(result: string): ResultWords {
-  return (
-    RESULTS[result] ?? {
-      level: "warning",
-      icon: "absent",
-      text: result,
-      means: "an unknown result",
-    }
-  );
+  return RESULTS[result] ?? { level: "warning", icon: "absent", text: result };
 }
 
+const WHOLE: Record<string, string> = {
+  PASS: "what is known meets every condition",
+  FAIL: "what is known contradicts a condition",
+  INSUFFICIENT: "not enough is known about a condition",
+  "EXPIRED-RULE": "a condition rests on a rule past its review date",
+};
+
+/** What a whole decision means. */
+export const wholeWords = (result: string): string => WHOLE[result] ?? "an unknown result";
 export const classWords = (letter: string): string => CLASSES[letter] ?? "unknown class";
 export const evidenceWords = (level: string): string => EVIDENCE[level] ?? level;
 export const periodWords = (period: string): string => PERIODS[period] ?? period;
@@ -145,7 +136,8 @@ export function bar(low: number | null, high: number | null, limit: number, unit
 }
 
 export function quotaBar(quota: QuotaShown): Bar {
-  return bar(quota.used_low, quota.used_high, quota.limit, quota.unit);
+  const unit = quota.unit === "l" ? "L" : quota.unit;
+  return bar(quota.used_low, quota.used_high, quota.limit, unit);
 }
 
 function rank(result: string): number {

@@ -73,7 +73,10 @@ class Group {
     this.controls = new Map(
       fields.map((field) => [field.name, make(field, `${path}-${field.name}`)]),
     );
-    this.children = [...this.controls.values()].map((control) => control.element);
+    this.children = inReadingOrder(fields).flatMap(({ name }) => {
+      const control = this.controls.get(name);
+      return control === undefined ? [] : [control.element];
+    });
   }
 
   read(): Members {
@@ -438,6 +441,15 @@ class Pairs extends Rows<PairRow> {
     row.name.clear();
     row.value.clear();
   }
+}
+
+/** What is needed stands first, what has fields of its own last. */
+function inReadingOrder(fields: readonly Field[]): Field[] {
+  const rank = (field: Field): number => {
+    const nested = ["table", "tables", "pairs"].includes(field.kind);
+    return (nested ? 2 : 0) + (field.needed ? 0 : 1);
+  };
+  return [...fields].sort((a, b) => rank(a) - rank(b));
 }
 
 function plain(name: string): Field {

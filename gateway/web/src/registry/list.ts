@@ -29,7 +29,12 @@ export class List {
       };
     }
     this.element.append(
-      h("div", { class: "panel-head" }, h("h2", { id: "list-title" }, "Registry")),
+      h(
+        "div",
+        { class: "panel-head" },
+        h("h2", { id: "list-title" }, "Registry"),
+        h("a", { class: "more", href: "#entry-title" }, "Enter a document"),
+      ),
       h(
         "p",
         { class: "muted" },
