@@ -228,4 +228,4 @@ def test_check_of_a_plant_in_order(tmp_path):
     done = raffinate("check", "--plant", str(tmp_path / "plant.toml"), "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
-    assert (found["site"], found["stages"], found["points"]) == ("ndpr", 16, 96)
+    assert (found["site"], found["stages"], found["points"]) == ("ndpr", 17, 99)

@@ -218,6 +218,8 @@ def test_plant_scale_answers_slowly():
     assert np.abs(moved[2:]).max() < 0.005
 
 
+# Strikes no stage: test_twin_outfall.py has it.
+OUTFALL_FAULTS = {"discharge-acid"}
 PROCESS_FAULTS = {"sap-loss", "feed-pump-trip", "scrub-acid-loss", "weir-blockage"}
 STRUCK_S = 20
 # Metal washed into the scrub section leaves it slowly: a minute's upset takes over an hour.
@@ -237,7 +239,7 @@ def untouched():
     return first, later
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS))
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - OUTFALL_FAULTS))
 def test_clearing_a_fault_brings_the_plant_back(fault, untouched):
     first, later = untouched
     plant = Plant(REFERENCE, SEED)
