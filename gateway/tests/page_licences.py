@@ -78,15 +78,31 @@ class Entries:
             self.documents.append((data, row))
         return {**members, "sha256": digest, "index": index, "known": known is not None}
 
+    def check(self, data: bytes) -> list[str]:
+        """See `raffinate.web.providers.Entries`."""
+        found = listed(parse_any("document", data))
+        same = [row for _, row in self.documents if (row["kind"], row["name"]) == found[:2]]
+        digest = sha256(data).hexdigest()
+        if any(row["version"] == found.version and row["sha256"] != digest for row in same):
+            raise RefusedError(f"{found.kind} {found.name} version {found.version} is there")
+        return [f"document: party {HOSTILE} is not in the registry"] if found.kind == "lot" else []
+
+    def resolve(self, name: str) -> list[dict[str, Any]]:
+        """See `raffinate.web.providers.Entries`."""
+        like = {"name": "Magnet Works", "party": "magnet-works", "what": "party", "score": 91}
+        return [like] if name.startswith("Magnet") else []
+
     def registry(self) -> dict[str, Any]:
         """See `raffinate.web.providers.Entries`."""
         rows = [row for _, row in reversed(self.documents)]
         alike = [
             {
                 "name": f"Magnet Werke {HOSTILE}",
-                "of": "lot LOT-17",
-                "like": "party magnet-works",
-                "why": "alike but for spelling",
+                "where": "licence L-2026-114",
+                "like": "Magnet Works",
+                "party": "magnet-works",
+                "what": "party",
+                "score": 91,
             }
         ]
         return {"documents": rows, "total": len(rows), "suggestions": alike if rows else []}

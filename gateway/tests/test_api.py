@@ -88,6 +88,7 @@ def test_openapi_lists_every_route_and_loads_nothing(api: httpx.Client) -> None:
         "/api/v1/acknowledgements",
         "/api/v1/registry",
         "/api/v1/registry/forms",
+        "/api/v1/registry/parties",
         "/api/v1/registry/preview",
         "/api/v1/registry/documents",
         "/api/v1/registry/documents/{digest}",

@@ -79,6 +79,7 @@ def test_a_form_is_looked_at_byte_by_byte_and_then_sent(
         digest = sha256(text.encode()).hexdigest()
         expect(check.locator("dl")).to_contain_text(digest)
         expect(check.locator("dl")).to_contain_text("Lot LOT-18 version 1")
+        expect(check).to_contain_text(f"party {HOSTILE} is not in the registry")
         expect(check).to_contain_text("Whether they count is the auditor's policy's to decide.")
         assert len(fixture.entries.documents) == 3, "a preview sends nothing"
         page.get_by_label("Your pseudonym").fill("op-7")
@@ -166,6 +167,11 @@ def test_the_list_is_searched_and_a_next_version_is_written(browser: Browser, ad
         expect(page.locator(".documents")).to_contain_text("the auditor's policy decides")
         expect(page.locator(".documents")).to_contain_text("Suggestions only: nothing is merged")
         expect(rows.filter(has_text="AS-3")).to_contain_text("signature kept of key 3f9ac0d1")
+        page.get_by_label("Which party may this name be").fill("Magnet Wks")
+        page.get_by_role("button", name="Suggest").click()
+        expect(page.locator(".parties li")).to_have_text(
+            "Magnet Works, party magnet-works: likeness 91 of 100"
+        )
         page.get_by_label("Search").fill("assay 3f9a")
         expect(rows).to_have_count(1)
         page.get_by_label("Search").fill("")

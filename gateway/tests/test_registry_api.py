@@ -10,12 +10,13 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from page_licences import ASSAY, LOT, REFUSED_ACTOR, fill
+from page_licences import ASSAY, HOSTILE, LOT, REFUSED_ACTOR, fill
 from page_server import START_MS, Fixture, served
 from raffinate.licence.papers import KINDS
 from raffinate.web.registry_shape import (
     DocumentTextJson,
     KindJson,
+    PartyJson,
     PreviewJson,
     RegistryJson,
     TakenJson,
@@ -100,8 +101,24 @@ def test_a_licence_has_a_form_too(api: httpx.Client) -> None:
     assert found["toml"].startswith('number = "L-1"\n')
 
 
+def test_a_preview_says_what_to_know_before_it_is_sent(api: httpx.Client) -> None:
+    found = preview(api, {"kind": "lot", "members": MEMBERS})
+    assert found["notes"] == [f"document: party {HOSTILE} is not in the registry"]
+    answer = api.post(PREVIEW, json={"kind": "lot", "members": {**MEMBERS, "id": "LOT-17"}})
+    assert (answer.status_code, answer.json()["detail"]) == (409, "lot LOT-17 version 1 is there")
+
+
+def test_a_name_finds_parties_and_merges_nothing(api: httpx.Client) -> None:
+    answer = api.get("/api/v1/registry/parties", params={"name": "Magnet Wks"})
+    found = TypeAdapter(list[PartyJson]).validate_json(answer.content, strict=True)
+    assert [one["party"] for one in found] == ["magnet-works"]
+    assert api.get("/api/v1/registry/parties", params={"name": "Else"}).json() == []
+    for params in ({}, {"name": " "}, {"name": "x" * 257}, {"name": "a", "x": "b"}):
+        assert api.get("/api/v1/registry/parties", params=params).status_code == 400
+
+
 def test_a_files_bytes_are_not_changed(api: httpx.Client) -> None:
-    text = LOT.decode().replace("\n", "\r\n")
+    text = LOT.decode().replace("LOT-17", "LOT-21").replace("\n", "\r\n")
     found = preview(api, {"toml": text})
     assert found["toml"] == text
     assert found["sha256"] == sha256(text.encode()).hexdigest()
@@ -185,6 +202,7 @@ def test_a_kept_document_is_read_back_with_its_keys(api: httpx.Client) -> None:
     again = {name: value for name, value in found["members"].items() if name != "kind"}
     assert again["contents"] == [{"element": "Nd", "mass_fraction": "0.857"}]
     assert again["sampled"] == "2026-11-03"
+    again |= {"version": "2", "replaces": digest}
     text = preview(api, {"kind": "assay", "members": again})["toml"]
     assert "mass_fraction = 0.857" in text
 

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from raffinate.errors import ConfigError, RejectedError
 from raffinate.evidence import dsse
-from raffinate.evidence.handover import read_only
+from raffinate.evidence.handover import RefusedError, read_only
 from raffinate.evidence.petition import ask_gateway
 from raffinate.evidence.register import ROW
-from raffinate.licence.document import Licence
-from raffinate.licence.papers import Paper, Party
+from raffinate.licence.regime import Regime
 from raffinate.licence.registrar import parse_any
+from raffinate.licence.shipped import shipped_regimes
+from raffinate.registry import importing
+from raffinate.registry.alike import find_alike, known_names
+from raffinate.registry.holdings import read_holdings
+from raffinate.registry.names import suggest
+from raffinate.registry.shown import newest, title
+from raffinate.registry.sources import Source
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
-    from raffinate.web.registry_shape import DocumentJson, RegistryJson, TakenJson
+    from raffinate.registry.holdings import Holding
+    from raffinate.registry.names import Name
+    from raffinate.web.registry_shape import PartyJson, RegistryJson, TakenJson
 
 WAIT_S = 20.0
 DOCUMENTS_SHOWN_MAX = 2000
-TOLD_MAX = 4096
-AUTH = "none: a name typed on the page of this machine"
 SIGNED_BYTES_MAX = 1 << 21
+AUTH = "none: a name typed on the page of this machine"
 KEPT = ("document", "licence", "regime")
+_FILE = Path("document")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The registry as it was at `stamp`."""
+
+    stamp: str
+    holdings: list[Holding]
+    names: list[Name]
+    shown: RegistryJson
 
 
 class GatewayEntries:
     """Implements `providers.Entries` over the inbox and the database of a gateway's data folder.
 
-    The database is only read; what is entered goes the way that commands go.
+    The database is only read, and anew when it has changed; what is entered goes the way that
+    commands go.
     """
 
     def __init__(self, keys: Path, data: Path, time_ms: Callable[[], int]) -> None:
         self._keys = keys
         self._data = data
         self._time_ms = time_ms
-        # By the SHA-256 of bytes that never change.
-        self._told: dict[str, tuple[int | None, str]] = {}
+        self._lock = Lock()
+        self._last: _Read | None = None
 
     def acknowledge(self, equipment: str, state: str, actor: str) -> dict[str, Any]:
         """See `providers.Entries`."""
@@ -51,30 +70,38 @@ class GatewayEntries:
 
     def add(self, data: bytes, actor: str) -> TakenJson:
         """See `providers.Entries`."""
-        item = {"as": "document", "sha256": sha256(data).hexdigest(), "file": "document"}
-        said = self._ask("document", actor, {"action": "add", "items": [item]}, (data,))
+        source = _source(data)
+        said = self._ask("document", actor, *importing.request_of([source]))
         found: TakenJson = said["documents"][0]
         return found
 
+    def check(self, data: bytes) -> list[str]:
+        """See `providers.Entries`."""
+        source = _source(data)
+        holdings = self._read().holdings
+        try:
+            importing.check([source], holdings)
+        except ConfigError as error:
+            raise RefusedError(str(error)) from None
+        known = [item for item in holdings if item.row.sha256 == source.sha256]
+        notes = [f"it is there already: log entry {item.row.index}" for item in known]
+        return notes + importing.dangling([source], holdings)
+
     def registry(self) -> RegistryJson:
         """See `providers.Entries`."""
-        with read_only(self._data) as connection:
-            rows = [
-                orjson.loads(value)
-                for (value,) in connection.execute(
-                    "SELECT value FROM state WHERE name GLOB ?", (f"{ROW}*",)
-                )
-            ]
-            rows.sort(key=lambda row: row["index"], reverse=True)
-            shown = rows[:DOCUMENTS_SHOWN_MAX]
-            signers = _signers(connection)
-            documents = [self._document(connection, row, signers) for row in shown]
-        newest: set[tuple[str, str]] = set()
-        for document in documents:
-            key = (document["kind"], document["name"])
-            document["newest"] = key not in newest
-            newest.add(key)
-        return {"documents": documents, "total": len(rows), "suggestions": []}
+        return self._read().shown
+
+    def resolve(self, name: str) -> list[PartyJson]:
+        """See `providers.Entries`."""
+        return [
+            {
+                "name": item.name.text,
+                "party": item.name.party,
+                "what": item.name.what,
+                "score": item.score,
+            }
+            for item in suggest(name, self._read().names)
+        ]
 
     def document(self, sha256: str) -> tuple[str, bytes] | None:
         """See `providers.Entries`."""
@@ -84,26 +111,18 @@ class GatewayEntries:
             ).fetchone()
         return None if row is None or row[0] not in KEPT else (row[0], bytes(row[1]))
 
-    def _document(
-        self, connection: sqlite3.Connection, row: dict[str, Any], signers: dict[str, list[str]]
-    ) -> DocumentJson:
-        """A row of the register with what its bytes tell."""
-        digest = row["sha256"]
-        told = self._told.get(digest)
-        if told is None:
-            data = _kept(connection, digest)
-            told = (None, "") if data is None else _read(data)
-            if len(self._told) >= TOLD_MAX:
-                self._told.clear()
-            self._told[digest] = told
-        found: Any = {
-            **row,
-            "version": told[0] or row["version"],
-            "newest": False,
-            "signed_by": signers.get(digest, []),
-            "title": told[1],
-        }
-        return found  # type: ignore[no-any-return]
+    def _read(self) -> _Read:
+        """Every document is parsed for it, so that one thread does it for all who ask."""
+        with self._lock:
+            with read_only(self._data) as connection:
+                stamp = _stamp(connection)
+                signers = _signers(connection)
+            if self._last is None or self._last.stamp != stamp:
+                holdings = read_holdings(self._data)
+                names = known_names(holdings, _regimes(holdings))
+                shown = _shown(holdings, signers, names)
+                self._last = _Read(stamp, holdings, names, shown)
+            return self._last
 
     def _ask(
         self, kind: str, actor: str, body: dict[str, Any], documents: Iterable[bytes]
@@ -112,6 +131,22 @@ class GatewayEntries:
         return ask_gateway(
             self._keys, self._data, kind, named, body, list(documents), WAIT_S, self._time_ms()
         )
+
+
+def _source(data: bytes) -> Source:
+    return Source(_FILE, data, parse_any(str(_FILE), data), None, converted=False)
+
+
+def _stamp(connection: sqlite3.Connection) -> str:
+    """Changes when a document comes, goes, or gets a signature."""
+    rows = connection.execute(
+        "SELECT value FROM state WHERE name GLOB ? ORDER BY name", (f"{ROW}*",)
+    )
+    digest = sha256()
+    for (value,) in rows:
+        digest.update(bytes(value))
+    count = connection.execute("SELECT count(*), max(rowid) FROM documents").fetchone()
+    return f"{digest.hexdigest()} {count}"
 
 
 def _signers(connection: sqlite3.Connection) -> dict[str, list[str]]:
@@ -128,23 +163,46 @@ def _signers(connection: sqlite3.Connection) -> dict[str, list[str]]:
     return found
 
 
-def _kept(connection: sqlite3.Connection, digest: str) -> bytes | None:
-    marks = ", ".join("?" * len(KEPT))
-    row = connection.execute(
-        f"SELECT data FROM documents WHERE sha256 = ? AND kind IN ({marks})",  # noqa: S608
-        (digest, *KEPT),
-    ).fetchone()
-    return None if row is None else bytes(row[0])
+def _regimes(holdings: Iterable[Holding]) -> list[Regime]:
+    """Those in use: imported ones take the place of the shipped ones of the same id."""
+    imported = [item.document for item in newest(holdings) if isinstance(item.document, Regime)]
+    ids = {regime.id for regime in imported}
+    return [*imported, *(regime for regime in shipped_regimes() if regime.id not in ids)]
 
 
-def _read(data: bytes) -> tuple[int | None, str]:
-    """(version, what people call it) of a document's bytes; a licence's row has no version."""
-    try:
-        document = parse_any("document", data)
-    except ConfigError:
-        return None, ""
-    if isinstance(document, Licence):
-        return document.version, f"of {document.issuer}"
-    if isinstance(document, Paper) and isinstance(document.members, Party):
-        return document.version, document.members.names[0]
-    return None, ""
+def _shown(
+    holdings: list[Holding], signers: dict[str, list[str]], names: list[Name]
+) -> RegistryJson:
+    latest = {item.row.sha256 for item in newest(holdings)}
+    ordered = sorted(holdings, key=lambda item: item.row.index, reverse=True)
+    return {
+        "documents": [
+            {
+                "kind": item.row.kind,
+                "name": item.row.name,
+                "version": item.version,
+                "sha256": item.row.sha256,
+                "replaces": item.row.replaces,
+                "index": None if item.row.index < 0 else item.row.index,
+                "time_ms": None if item.row.index < 0 else item.row.time_ms,
+                "state": item.row.state,  # type: ignore[typeddict-item]
+                "changed": None if item.row.changed < 0 else item.row.changed,
+                "newest": item.row.sha256 in latest,
+                "signed_by": signers.get(item.row.sha256, []),
+                "title": title(item),
+            }
+            for item in ordered[:DOCUMENTS_SHOWN_MAX]
+        ],
+        "total": len(holdings),
+        "suggestions": [
+            {
+                "name": one.name,
+                "where": one.where,
+                "like": one.other.text,
+                "party": one.other.party,
+                "what": one.other.what,
+                "score": one.score,
+            }
+            for one in find_alike(holdings, names)
+        ],
+    }

@@ -84,6 +84,7 @@ def read_document(text: str, now_ms: int) -> PreviewJson:
         "sha256": sha256(data).hexdigest(),
         "bytes": len(data),
         "toml": text,
+        "notes": [],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from raffinate.errors import RaffinateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from prometheus_client import CollectorRegistry
 
@@ -44,6 +44,12 @@ class Entries(Protocol):
 
     def add(self, data: bytes, actor: str) -> Mapping[str, Any]:
         """A document that is now in the log, see `TakenJson`."""
+
+    def check(self, data: bytes) -> list[str]:
+        """Notes about a document that would be added; RefusedError where it would be refused."""
+
+    def resolve(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Known names like `name`, likest first, see `PartyJson`."""
 
     def registry(self) -> Mapping[str, Any]:
         """Every document there is, see `RegistryJson`."""

@@ -10,12 +10,13 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
 from fastapi.responses import Response
 
 from raffinate.web.papers import kinds_json, members_of, preview, read_document
-from raffinate.web.posting import Turnstile, answers, asking, read_json, take_actor
+from raffinate.web.posting import Turnstile, answers, asking, read_json, take_actor, take_text
 from raffinate.web.problem import BadRequestError, RefusedRequestError
 from raffinate.web.query import take_parameters
 from raffinate.web.registry_shape import (
     DocumentTextJson,
     KindJson,
+    PartyJson,
     PreviewJson,
     RegistryJson,
     TakenJson,
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from raffinate.web.providers import Providers
 
 DOCUMENT_CHARS_MAX = 250_000
+NAME_CHARS_MAX = 256
+_NAME = {
+    "name": "name",
+    "in": "query",
+    "required": True,
+    "description": "A party's name as it is written somewhere",
+    "schema": {"type": "string", "maxLength": NAME_CHARS_MAX},
+}
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -50,6 +59,18 @@ def add_registry(router: APIRouter, of: Providers, turnstile: Turnstile) -> None
     def get_forms(request: Request) -> Response:
         take_parameters(request.query_params.multi_items(), ())
         return _json(kinds_json())
+
+    @router.get(
+        "/api/v1/registry/parties",
+        response_model=list[PartyJson],
+        summary="Known names like a name; suggestions only",
+        openapi_extra={"parameters": [_NAME]},
+        responses=answers(503),
+    )
+    def get_parties(request: Request) -> Response:
+        given = take_parameters(request.query_params.multi_items(), ("name",))
+        name = take_text({**given}, "name", "Magnet Works", NAME_CHARS_MAX)
+        return _json(of.open_entries().resolve(name))
 
     @router.get(
         "/api/v1/registry/documents/{digest}",
@@ -76,11 +97,14 @@ def add_registry(router: APIRouter, of: Providers, turnstile: Turnstile) -> None
             {"kind": {"type": "string"}, "members": {"type": "object"}, "toml": {"type": "string"}},
             (),
         ),
-        responses=answers(),
+        responses=answers(409, 503),
     )
     async def post_preview(request: Request) -> Response:
         value = await read_json(request, ("kind", "members", "toml"))
-        return _json(preview(value, of.time_ms()))
+        found = preview(value, of.time_ms())
+        entries = of.open_entries()
+        notes = await asyncio.to_thread(entries.check, found["toml"].encode())
+        return _json({**found, "notes": notes})
 
     _add_adding(router, of, turnstile)
 

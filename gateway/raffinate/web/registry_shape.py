@@ -53,7 +53,10 @@ class KindJson(TypedDict):
 
 
 class PreviewJson(TypedDict):
-    """A document that its parser takes: the text whose UTF-8 bytes count, and their SHA-256."""
+    """A document that its parser takes: the text whose UTF-8 bytes count, and their SHA-256.
+
+    `notes`: sentences to read before it is sent.
+    """
 
     kind: str
     name: str
@@ -62,6 +65,7 @@ class PreviewJson(TypedDict):
     sha256: str
     bytes: int
     toml: str
+    notes: list[str]
 
 
 class TakenJson(TypedDict):
@@ -76,12 +80,12 @@ class TakenJson(TypedDict):
 
 
 class DocumentJson(TypedDict):
-    """One version of a document, a regime, a licence, an attachment or a hold.
+    """One version of a paper, a licence, a regime, an attachment or a hold.
 
-    `index`, `time_ms` of the statement that brought it; `state`: kept, deleted, held, released;
-    `changed`: index of its newest statement. `newest`: no later version is known. `signed_by`:
-    key ids of the signatures that are kept with it, which nobody has judged here. `title`: what
-    people call it, for a party its first name.
+    `index`, `time_ms` of the statement that brought it, null where the log began before there was
+    a register; `state`: kept, deleted, held, released; `changed`: index of its newest statement.
+    `newest`: kept, and no later version is. `signed_by`: key ids of the signatures that are kept
+    with it, whose keys nobody has judged here. `title`: a few words that tell people which it is.
     """
 
     kind: str
@@ -89,26 +93,40 @@ class DocumentJson(TypedDict):
     version: int
     sha256: str
     replaces: str | None
-    index: int
-    time_ms: int
+    index: int | None
+    time_ms: int | None
     state: Literal["kept", "deleted", "held", "released"]
-    changed: int
+    changed: int | None
     newest: bool
     signed_by: list[str]
     title: str
 
 
-class SuggestionJson(TypedDict):
-    """Two names that may be one party's: `of` and `like` are documents; `why` in words."""
+class PartyJson(TypedDict):
+    """A known name: of `party` (its id, or the list it is on), `what` its part there.
+
+    `score` 0 to 100: how like it is to the name asked for. A suggestion, never more.
+    """
 
     name: str
-    of: str
+    party: str
+    what: str
+    score: int
+
+
+class SuggestionJson(TypedDict):
+    """`name` stands in `where`; `like` is like it, a name of `party`, `what` there."""
+
+    name: str
+    where: str
     like: str
-    why: str
+    party: str
+    what: str
+    score: int
 
 
 class RegistryJson(TypedDict):
-    """The newest documents first; `total` is how many there are."""
+    """The newest documents first, 2,000 at most; `total` is how many there are."""
 
     documents: list[DocumentJson]
     total: int

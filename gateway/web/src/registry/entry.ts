@@ -231,6 +231,7 @@ class Check {
   });
   private readonly list = h("dl", { class: "facts" });
   private readonly text = h("pre", { class: "code", tabindex: 0, "aria-label": "The document" });
+  private readonly notes = h("ul", { class: "recorded", "aria-label": "Notes" });
   private readonly who = new WhoField();
   private readonly said = h("p", { class: "said", role: "status" });
   private readonly button = h("button", { type: "submit" }, "Send to the log");
@@ -246,6 +247,7 @@ class Check {
       h("h3", { id: "check-title" }, "What will be sent"),
       this.list,
       this.text,
+      this.notes,
       h(
         "p",
         { class: "muted" },
@@ -272,6 +274,7 @@ class Check {
       ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     );
     setText(this.text, preview.toml);
+    this.notes.replaceChildren(...preview.notes.map((note) => h("li", {}, note)));
     const agree = own === null || own === preview.sha256;
     this.button.disabled = !agree;
     setText(

@@ -3,8 +3,9 @@
 import { h, refill, setText } from "../dom";
 import { get, Refusal } from "../post";
 import { formatUtc } from "../when";
+import { Parties } from "./parties";
 import type { DocumentRow, DocumentText, Registry } from "./types";
-import { kindName, search, vouchWords } from "./words";
+import { kindName, likeWords, search, vouchWords } from "./words";
 
 const HEADS = ["Document", "Kind", "Version", "State", "Entered", "Who vouches", "SHA-256"];
 const ROWS_SHOWN = 200;
@@ -50,6 +51,7 @@ export class List {
       this.count,
       this.box,
       this.open.element,
+      new Parties().element,
       this.suggestions,
     );
   }
@@ -116,11 +118,11 @@ export class List {
       h("th", { scope: "row", role: "rowheader" }, button, ...title),
       cell("Kind", kindName(row.kind)),
       cell("Version", row.newest ? String(row.version) : `${row.version}, replaced`),
-      cell("State", row.state === "kept" ? "kept" : `${row.state}, log entry ${row.changed}`),
+      cell("State", row.state === "kept" ? "kept" : `${row.state}${entryWords(row.changed)}`),
       cell(
         "Entered",
-        formatUtc(row.time_ms),
-        h("small", { class: "muted" }, `log entry ${row.index}`),
+        row.time_ms === null ? "before there was a register" : formatUtc(row.time_ms),
+        h("small", { class: "muted" }, entryWords(row.index).replace(", ", "")),
       ),
       cell("Who vouches", vouchWords(row)),
       cell(
@@ -129,6 +131,10 @@ export class List {
       ),
     );
   }
+}
+
+function entryWords(index: number | null): string {
+  return index === null ? "" : `, log entry ${index}`;
 }
 
 /** One document in full. */
@@ -185,12 +191,20 @@ function countWords(found: number, shown: number, registry: Registry): string {
 function alikes(found: Registry["suggestions"]): Node[] {
   return [
     h("h3", {}, "Names that may be one party's"),
-    h("p", { class: "muted" }, "Suggestions only: nothing is merged or renamed by itself."),
+    h(
+      "p",
+      { class: "muted" },
+      "Suggestions only: nothing is merged or renamed. Compare country, address and registration.",
+    ),
     h(
       "ul",
       { class: "recorded" },
-      ...found.map(({ name, of, like, why }) =>
-        h("li", {}, `${name} in ${of}, like ${like}: ${why}`),
+      ...found.map((one) =>
+        h(
+          "li",
+          {},
+          `${one.name} in ${one.where} and ${one.like} in ${one.what} ${one.party}: ${likeWords(one.score)}`,
+        ),
       ),
     ),
   ];

@@ -27,6 +27,7 @@ export interface Preview {
   sha256: string;
   bytes: number;
   toml: string;
+  notes: string[];
 }
 
 export interface Taken {
@@ -44,10 +45,10 @@ export interface DocumentRow {
   version: number;
   sha256: string;
   replaces: string | null;
-  index: number;
-  time_ms: number;
+  index: number | null;
+  time_ms: number | null;
   state: string;
-  changed: number;
+  changed: number | null;
   newest: boolean;
   signed_by: string[];
   title: string;
@@ -56,7 +57,25 @@ export interface DocumentRow {
 export interface Registry {
   documents: DocumentRow[];
   total: number;
-  suggestions: { name: string; of: string; like: string; why: string }[];
+  suggestions: Alike[];
+}
+
+/** `name` stands in `where`; `like` is like it, a name of `party`, `what` there. */
+export interface Alike {
+  name: string;
+  where: string;
+  like: string;
+  party: string;
+  what: string;
+  score: number;
+}
+
+/** A known name like one that was asked for. */
+export interface Party {
+  name: string;
+  party: string;
+  what: string;
+  score: number;
 }
 
 export interface DocumentText {

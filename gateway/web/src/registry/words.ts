@@ -59,6 +59,12 @@ export function vouchWords(row: DocumentRow): string {
   return `signature kept of key ${row.signed_by.map((key) => key.slice(0, 16)).join(", ")}`;
 }
 
+export function likeWords(score: number): string {
+  return score >= 100
+    ? "the same but for case, accents, punctuation and the company's form"
+    : `likeness ${score} of 100`;
+}
+
 function oneHint(field: Field): string {
   switch (field.kind) {
     case "time":
