@@ -183,6 +183,7 @@ def test_what_is_wrong_is_named_with_file_line_key_and_remedy(text, change, line
         (b"kind = 0x" + b"f" * 5000, "kind"),
         (b"x" * (PAPER_BYTES_MAX + 1), "at most 65536"),
         (b"", "kind is missing"),
+        (b"a" + b".a" * 32_000 + b" = 1", "dots"),
         (b"kind = 'party'\nkind = 'lot'\n", "not TOML"),
         (b'kind = "tax"\n', "unknown; known are"),
     ],

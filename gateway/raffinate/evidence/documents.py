@@ -7,9 +7,10 @@ not at all; what is known already is answered with its place in the log and not 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from raffinate.errors import RejectedError
+from raffinate.errors import RaffinateError, RejectedError
 from raffinate.evidence import dsse, salted
 from raffinate.evidence.register import ATTACHMENT, HOLD, LICENCE, ROWS_MAX, Row
 
@@ -184,8 +185,8 @@ class Documents:
     def _licence_versions(self, registrar: Registrar) -> dict[tuple[str, str, int], str]:
         found = {}
         for digest, data in self._store.kept(LICENCE):
-            listed = registrar.read(f"licences/{digest}.toml", data, 0)
-            found[listed[:3]] = digest
+            with suppress(RaffinateError):  # an older program may have taken what this one does not
+                found[registrar.read(f"licences/{digest}.toml", data, 0)[:3]] = digest
         return found
 
     def _signature(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 LICENCE, REGIME = "licence", "regime"
 _FOLDERS = {LICENCE: "licences", REGIME: "regimes"}
-KEPT_KINDS = ("document", LICENCE, REGIME, "signature")
+DELETED = "deleted"
+KEPT_KINDS = ("document", LICENCE, REGIME, "signature", DELETED)
 
 
 class Version(NamedTuple):

@@ -346,15 +346,20 @@ class Store:
         return None if row is None else bytes(row[0])
 
     def remove_documents(self, digests: Iterable[str]) -> None:
-        """Forget the bytes of documents, and of their signatures.
+        """Forget documents and their signatures; a row of kind `deleted` tells readers of it.
 
-        The rows stay, so that SQLite gives their numbers to no others: readers go by them.
+        It comes first and lasts, so that SQLite gives no number of a row to another: readers go by
+        them.
         """
-        self.connection.executemany(
-            "UPDATE OR REPLACE documents SET sha256 = 'deleted ' || sha256, kind = 'deleted',"
-            " data = x'' WHERE sha256 = ?1 OR (kind = 'signature' AND name LIKE ?2)",
-            [(digest, f"%/{digest}.dsse") for digest in digests],
-        )
+        for digest in digests:
+            self.connection.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, 'deleted', '', x'')",
+                (f"deleted {digest}",),
+            )
+            self.connection.execute(
+                "DELETE FROM documents WHERE sha256 = ? OR (kind = 'signature' AND name LIKE ?)",
+                (digest, f"%/{digest}.dsse"),
+            )
 
     def state(self) -> dict[str, Any]:
         """What the gateway remembers of itself."""

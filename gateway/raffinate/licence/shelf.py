@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from raffinate.errors import ConfigError
+from raffinate.evidence.office import DELETED
 from raffinate.licence.document import Licence, parse_licence
 from raffinate.licence.papers import Paper, Vouched, parse_paper
 from raffinate.licence.regime import Regime, parse_regime
@@ -43,8 +44,12 @@ class Shelf:
                 self._shipped[regime.id] = (regime, data)
 
     def take(self, known: Known) -> None:
-        """Read documents that were kept since the last time."""
-        for row, digest, kind, name, data in known.documents(self._row):
+        """Read documents that were kept since the last time; all again after a deletion."""
+        rows = known.documents(self._row)
+        if self._row and any(row[2] == DELETED for row in rows):
+            self._papers, self._imported, self._licences, self._signed = {}, {}, {}, {}
+            rows = known.documents(0)
+        for row, digest, kind, name, data in rows:
             self._row = row
             self.changes += 1
             if kind == "signature":
@@ -53,7 +58,7 @@ class Shelf:
                 self._take_regime(name, data)
             elif kind == "licence":
                 self._take_licence(name, data)
-            else:
+            elif kind != DELETED:
                 self._take_paper(name, data, digest)
 
     @property
