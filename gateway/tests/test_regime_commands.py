@@ -41,6 +41,7 @@ def test_show_says_how_the_equipment_rule_stood_and_why():
     assert "sources: chemradar-70, pillsbury, notes" in rule
     assert "  source pillsbury (secondary): " in told.stdout
     assert "18  in-force" in section(told.stdout, "18")
+    assert "  elements that entries in force list: Sc, Y, Sm, Gd, Tb, Dy, Lu\n" in told.stdout
 
 
 def test_show_gives_both_sides_of_a_conflict():
@@ -79,6 +80,7 @@ def test_show_of_own_files_leaves_the_shipped_ones_out(mine):
     told = run("show", "--on", "2027-02-01", "--file", str(mine))
     assert "1/2-a  suspended until 2027-06-30" in told.stdout
     assert "cn-mofcom" not in told.stdout
+    assert "A template: what it shows is nobody's rule." in told.stdout
 
 
 def test_show_as_json_has_the_same_states():
@@ -87,6 +89,7 @@ def test_show_as_json_has_the_same_states():
     china = next(item for item in told["regimes"] if item["id"] == "cn-mofcom-2025")
     assert china["on"] == "2025-11-08"
     assert china["at_ms"] == 1_762_531_200_000
+    assert china["elements"]["Dy"] == ["cn-mofcom-2025/18"]
     entries = {item["ref"]: item for item in china["entries"]}
     rule = entries["cn-mofcom-2025/56"]
     assert (rule["state"], rule["expired_rule"], rule["binds"]) == ("suspended", False, False)

@@ -268,6 +268,7 @@ def test_all_shipped_files_are_read_and_the_template_is_no_rule():
     assert {regime.id for regime in shipped_regimes()} == set(FILES) - {"template"}
     template = parse_regime("template.toml", FILES["template"])
     assert template.template
+    assert find([template], "my-regime/1") == ()
     first = template.instruments[0]
     for name in first.__slots__:
         assert getattr(first, name), name
@@ -407,6 +408,11 @@ BAD = [
     (small(sources='["t"]'), "sources is 't', which is unknown"),
     (small(sources="[]"), "sources has 0 items"),
     (small(root_sources=None), "sources is missing"),
+    (
+        small(root_sources='{ "a\\u001b[2J" = { title = "S", kind = "primary" } }'),
+        "is no name; write 1 to 64",
+    ),
+    (small(root_sources="{ s = 1 }"), "sources.s must be a table"),
     (small(root_as_of=None), "as_of is missing"),
     (small(root_review_by=None), "review_by is missing"),
     (small(root_review_by="2025-12-31"), "review_by is 2025-12-31, before as_of, 2026-01-01"),

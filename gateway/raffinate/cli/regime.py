@@ -15,7 +15,13 @@ from raffinate.cli.common import JSON, now_ms, read_file, write_new
 from raffinate.cli.group import Group
 from raffinate.cli.parts import parse_time_ms
 from raffinate.errors import ConfigError, RaffinateError
-from raffinate.licence.regime import Regime, Standing, parse_regime, standings
+from raffinate.licence.regime import (
+    Regime,
+    Standing,
+    listed_elements,
+    parse_regime,
+    standings,
+)
 from raffinate.licence.regime_file import REGIME_BYTES_MAX
 from raffinate.licence.shipped import shipped_files, shipped_regimes
 
@@ -147,8 +153,13 @@ def _regime_lines(item: Regime, at_ms: int, found: Sequence[Standing]) -> list[s
         f"{item.id}: {item.title}",
         f"  on {day} at UTC{_zone(item)}; {dates}; {item.file}, sha256 {item.sha256[:16]}",
     ]
+    if item.template:
+        lines.append("  A template: what it shows is nobody's rule.")
     if item.note:
         lines.append(f"  {item.note}")
+    elements = listed_elements(found)
+    if elements:
+        lines.append(f"  elements that entries in force list: {', '.join(elements)}")
     for entry in found:
         lines += _entry_lines(item, entry)
     cited = dict.fromkeys(name for entry in found for name in entry.sources)
@@ -223,6 +234,7 @@ def _regime_json(item: Regime, at_ms: int, found: Sequence[Standing]) -> dict[st
         "as_of": str(item.as_of.date),
         "review_by": str(item.review_by.date),
         "note": item.note,
+        "elements": {name: list(refs) for name, refs in listed_elements(found).items()},
         "sources": {name: _plain(source) for name, source in item.sources.items()},
         "parties": _plain(item.parties),
         "entries": [

@@ -144,10 +144,14 @@ def standings(regimes: Iterable[Regime], at_ms: int) -> tuple[Standing, ...]:
 
 
 def find(regimes: Iterable[Regime], ref: str) -> tuple[Instrument, ...]:
-    """The instruments that `rests_on` names: one, or with `regime/number` all limbs of it."""
+    """The instruments that `rests_on` names: one, or with `regime/number` all limbs of it.
+
+    A template has no rule that anything could rest on.
+    """
     return tuple(
         item
         for regime in regimes
+        if not regime.template
         for item in regime.instruments
         if ref in (item.ref, f"{item.regime}/{item.number}")
     )

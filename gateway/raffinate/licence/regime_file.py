@@ -24,6 +24,7 @@ LIMIT_MAX = 10**9
 URL_CHARS_MAX = 300
 NOTE_CHARS_MAX = 1000
 DAY_YEARS = (1971, 2200)
+_SOURCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OFFSET = re.compile(r"([+-])([0-9]{2}):([0-5][0-9])")
 
 
@@ -198,6 +199,8 @@ class _Parser:
             self._root.fail("sources", "is missing; add [sources.NAME] with title and kind")
         found = {}
         for name in tables.keys():  # noqa: SIM118 - a Table is no mapping
+            if not _SOURCE.fullmatch(name):
+                tables.fail(name, "is no name; write 1 to 64 of A-Z, a-z, 0-9 and . _ -")
             table = tables.table(name)
             if table is None:
                 continue
