@@ -316,6 +316,8 @@ def test_every_condition_of_the_full_licence_stands_in_the_table_with_pass_and_n
         (ENDS_MS + HOUR_MS, MINIMAL, FAIL, "it ended"),
         (ms("2026-12-01") - 1, REVOKED, PASS, "in force until 2026-12-01"),
         (ms("2026-12-01"), REVOKED, FAIL, "revoked"),
+        (ms("2026-12-04"), MINIMAL + "issued = 2026-12-05\n", PASS, "in force"),
+        (ms("2026-12-04") - 1, MINIMAL + "issued = 2026-12-05\n", FAIL, "issued only at"),
         (1 << 62, MINIMAL, FAIL, "it ended"),
         (-(1 << 62), MINIMAL, FAIL, "begins at"),
     ],

@@ -13,11 +13,11 @@ from raffinate.errors import ConfigError
 from raffinate.licence.document import (
     LICENCE_BYTES_MAX,
     Licence,
-    check_issued,
     check_set,
     format_licence,
     parse_licence,
 )
+from raffinate.licence.registrar import check_dates, parse_any
 
 BAD = {
     "missing serial": ('equipment = "SN-1"\n', "", r"licence\.toml: equipment is missing; add it"),
@@ -170,9 +170,17 @@ def test_what_is_written_is_read_again():
 
 def test_a_licence_issued_in_the_future_is_refused():
     licence = licence_of(MINIMAL + "issued = 2026-11-23\n")
-    check_issued(licence, ms("2026-11-23"))
-    with pytest.raises(ConfigError, match=r"issued is 2026-11-23T00:00:00Z, which lies after"):
-        check_issued(licence, ms("2026-11-23") - 1)
+    assert check_dates(licence, ms("2026-11-22")) is licence
+    with pytest.raises(ConfigError, match=r"issued is 2026-11-23, in the future .today is 2026-11"):
+        check_dates(licence, ms("2026-11-22") - 1)
+
+
+def test_an_imported_licence_without_serial_is_told_so():
+    for text in (MINIMAL, FULL, 'kind = "single"\n' + MINIMAL):
+        with pytest.raises(ConfigError, match=r"equipment is missing; add it"):
+            parse_any("a.toml", text.replace('equipment = "SN-1"\n', "").encode())
+    with pytest.raises(ConfigError, match=r"number is missing; add it"):
+        parse_any("a.toml", MINIMAL.replace('number = "L-1"\n', "").encode())
 
 
 def named(file: str, text: str) -> Licence:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from raffinate.errors import ConfigError
 from raffinate.licence import licence_readers as read
-from raffinate.licence.outcome import day
 from raffinate.licence.parts import (
     ANY_USE,
     NO_PARTIES,
@@ -53,7 +52,6 @@ __all__ = [
     "Terms",
     "Use",
     "Waiver",
-    "check_issued",
     "check_set",
     "format_licence",
     "parse_licence",
@@ -170,15 +168,6 @@ def read_licence(table: Table, digest: str) -> Licence:
     )
     table.done()
     return licence
-
-
-def check_issued(licence: Licence, at_ms: int) -> None:
-    """Refuse a licence issued after `at_ms` (UTC ms), as it is now. Raises ConfigError."""
-    if licence.issued_ms is not None and licence.issued_ms > at_ms:
-        raise ConfigError(
-            f"{licence.file}: issued is {day(licence.issued_ms)}, which lies after {day(at_ms)}; "
-            "mend the date, or this machine's clock"
-        )
 
 
 def check_set(licences: Iterable[Licence]) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from raffinate.licence.document import Licence
     from raffinate.licence.facts import Facts
 
+ISSUE_DAY_MS = 24 * 3600 * 1000
+"""An issue date is a day somewhere: it may begin so much earlier than in UTC."""
+
 _VOUCHES = {
     "list": (PASS, "the auditor's policy lists its SHA-256"),
     "signature": (PASS, "an issuer key of the policy signed it"),
@@ -54,6 +57,8 @@ def in_force(licence: Licence, facts: Facts, at_ms: int) -> ConditionResult:
     result, text = FAIL, f"it ended at {day(licence.ends_ms)}"
     if licence.revoked_ms is not None and at_ms >= licence.revoked_ms:
         text = f"it was revoked at {day(licence.revoked_ms)}"
+    elif licence.issued_ms is not None and at_ms + ISSUE_DAY_MS < licence.issued_ms:
+        text = f"it was issued only at {day(licence.issued_ms)}"
     elif at_ms < licence.from_ms:
         text = f"it begins at {day(licence.from_ms)}"
     elif at_ms < licence.ends_ms:
