@@ -50,6 +50,7 @@ class Chain:
         self.restored = False
         self.saved_up_ms = 0
         self.is_dirty = False  # a run began or ended since the last save()
+        self.failed = ""  # why the signer did not sign last
         self._former = b""
 
     def load(self) -> None:
@@ -110,15 +111,22 @@ class Chain:
         return found.boot or 0
 
     async def sign(self, kind: str, body: "dict[str, Any]") -> bool:
-        """Sign a statement and put it into the outbox; False where it could not be stored."""
+        """Sign a statement and put it into the outbox; False where that failed, see `failed`."""
         self.seq += 1
+        self.failed = ""
         try:
             self.save()
         except OSError:
             # The number may be on flash: it is not used again.
             return False
         payload = statement.build_statement(self._subject(), kind, self._common(), body)
-        sig = await drain(self.signer.sign_steps(dsse.digest(dsse.PAYLOAD_STATEMENT, payload)))
+        digest = dsse.digest(dsse.PAYLOAD_STATEMENT, payload)
+        try:
+            sig = await drain(self.signer.sign_steps(digest))
+        except OSError as error:
+            # The number is not used again: a signature may have been made and lost on its way.
+            self.failed = f"signer: {error}"
+            return False
         envelope = dsse.build_envelope(dsse.PAYLOAD_STATEMENT, payload, self.signer.keyid, sig)
         try:
             self._outbox.put_statement(self.seq, envelope)
@@ -164,11 +172,14 @@ class Chain:
         return subject or [("node.json", config.digest)]
 
 
-async def drain(steps: "Generator[None, None, Any]") -> "Any":
-    """Run a generator to its end, the other tasks between its slices; return its value."""
+async def drain(steps: "Generator[Any, None, Any]") -> "Any":
+    """Run a generator to its end, the other tasks between its slices; return its value.
+
+    What it yields is how long it has nothing to do, in ms; None is no time.
+    """
     while True:
         try:
-            next(steps)
+            wait_ms = next(steps)
         except StopIteration as end:
             return end.value
-        await aio.sleep_ms(0)
+        await aio.sleep_ms(wait_ms or 0)

@@ -21,6 +21,9 @@ EQUIPMENT_MAX = 4
 PIN_MAX = 255
 BUSES_MAX = 8
 SPKI_BYTES = 91
+ELEMENT_ADDRESS = 96
+# It is woken by an address of zeros, which has to take 60 us.
+ELEMENT_HZ_MAX = 100_000
 KEYS = ("log", "permit", "gateway", "authority")
 # An EZO reading takes 900 ms; two transactions to each circuit and the frame come on top.
 EZO_READING_MS = 900
@@ -66,6 +69,9 @@ def read_config(data: bytes) -> Config:
     config.wifi = _wifi(top.members("wifi")) if top.has("wifi") else top.raw("wifi", None)
     config.stages = _stages(top)
     config.equipment = _all_equipment(top, config)
+    config.element = (
+        _element(top.members("element"), config) if top.has("element") else top.raw("element", None)
+    )
     calibration = _calibration(top, config)
     top.done()
     _check_wiring(config)
@@ -218,6 +224,20 @@ def _is_flow(config: Config, point_id: str) -> bool:
     return False
 
 
+def _element(members: Members, config: Config) -> "dict[str, int]":
+    element = {
+        "bus": members.integer("bus", 0, 7, 0),
+        "address": members.integer("address", 8, 119, ELEMENT_ADDRESS),
+        "slot": members.integer("slot", 0, 15, 0),
+    }
+    members.done()
+    for bus in config.i2c:
+        if bus["bus"] == element["bus"] and bus["hz"] > ELEMENT_HZ_MAX:
+            problem = f"a secure element does not wake on a bus of {bus['hz']} Hz"
+            raise members.error("bus", problem, f"Write {ELEMENT_HZ_MAX} or less for its hz")
+    return element
+
+
 def _calibration(top: Members, config: Config) -> "dict[str, Any]":
     records = top.raw("calibration", {})
     if not isinstance(records, dict):
@@ -254,6 +274,7 @@ def _check_wiring(config: Config) -> None:
     i2c = [bus["bus"] for bus in config.i2c]
     spi = [bus["bus"] for bus in config.spi]
     taken = _multiplexers(config)
+    _check_element(config, i2c, taken)
     for at, stage in enumerate(config.stages):
         for index, point in enumerate(stage.points):
             key = f"stages[{at}].points[{index}]"
@@ -279,6 +300,19 @@ def _check_wiring(config: Config) -> None:
                 "Give the output a pin of its own",
             )
         taken[place] = f"equipment[{at}]"
+
+
+def _check_element(config: Config, i2c: "list[int]", taken: "dict[tuple[Any, ...], str]") -> None:
+    if config.element is None:
+        return
+    bus = config.element["bus"]
+    if bus not in i2c:
+        raise ConfigError("element.bus", f"there is no i2c bus {bus}", "Add it to i2c")
+    place = ("i2c", bus, None, config.element["address"], None)
+    if place in taken:
+        problem = f"{taken[place]} is wired to the same place"
+        raise ConfigError("element.address", problem, "Give each part its own address")
+    taken[place] = "element"
 
 
 def _places(point: PointConfig) -> "list[tuple[Any, ...]]":

@@ -7,7 +7,7 @@ slices, so that the chain has one writer and no scan waits for a signature.
 from raffinate_node import aio, guard, permits
 from raffinate_node.chain import Chain, drain
 from raffinate_node.meter import REQUESTED, STARTED, Meter
-from raffinate_node.signer import enrol_code, key_steps
+from raffinate_node.signer import enrol_code, signer_steps
 from raffinate_node.testimony import Testimony
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RECEIPTS_BYTES_MAX = 3072
 STEPS_MAX = 4
+KEY_AGAIN_MS = 10_000
 
 
 class Evidence(Testimony):
@@ -40,7 +41,13 @@ class Evidence(Testimony):
     async def start(self) -> None:
         """Make or read the key, show its enrol code, go on with registers, permits and chain."""
         chain, hal = self._chain, self._hal
-        chain.signer = await drain(key_steps(hal, self._store))
+        while chain.signer is None:
+            try:
+                chain.signer = await drain(signer_steps(hal, self._store, self._config.element))
+            except OSError as error:
+                # Without a key frames have no name: there is nothing to go on with.
+                hal.console(f"raffinate error no key: {error}; again in {KEY_AGAIN_MS // 1000} s")
+                await aio.sleep_ms(KEY_AGAIN_MS)
         chain.firmware = hal.firmware_digest()
         self.keyid = chain.signer.keyid
         hal.console("raffinate enrol-code " + enrol_code(self.keyid))

@@ -49,7 +49,8 @@ class EquipmentConfig:
 class Config:
     """node.json as values; `keys` are SPKI DER, `digest` and `calibration_digest` lowercase hex.
 
-    `broker` and `outbox` are dicts with the members of node.json; `i2c`, `spi` and `wifi` too.
+    `broker` and `outbox` are dicts with the members of node.json; `i2c`, `spi`, `wifi` and
+    `element` (None: the key lies in flash) too.
     """
 
     site: str
@@ -66,5 +67,6 @@ class Config:
     wifi: "dict[str, Any] | None"
     stages: "list[StageConfig]"
     equipment: "list[EquipmentConfig]"
+    element: "dict[str, int] | None"
     digest: str
     calibration_digest: str

@@ -107,10 +107,11 @@ class Testimony:
         return bool(self._in_scan_ms() * 2 < self._config.scan_ms)
 
     def hold(self, reason: str) -> None:
-        """Flash takes nothing now: sign nothing for a minute, longer while the store is full."""
+        """Flash or signer fail now: sign nothing for a minute, longer while the store is full."""
         wait_s = statement_interval_s(HOLD_S, self._outbox.statement_fill())
         self._hold_up_ms = self._clock.up_ms() + wait_s * 1000
-        self._note("flash")
+        self._note("signer" if self._chain.failed else "flash")
+        self._chain.failed = ""
         self._hal.console(f"raffinate error {reason}; again in {wait_s} s")
 
     def _note(self, text: str) -> None:
@@ -225,7 +226,7 @@ class Testimony:
         if await self._chain.sign(kind, body):
             self._untimed = self._untimed or not timed
             return True
-        self.hold(f"{kind} is not stored")
+        self.hold(self._chain.failed or f"{kind} is not stored")
         return False
 
     async def _sign_boot(self, up_ms: int) -> bool:

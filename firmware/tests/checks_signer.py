@@ -2,15 +2,15 @@
 
 from evidence_tools import OTHER_KEY, T0, Bench, Hal, seal
 from raffinate_node import permits
-from raffinate_node.signer import enrol_code, key_steps
+from raffinate_node.signer import enrol_code, signer_steps
 from raffinate_node.store import Store
 from raffinate_wire import dsse, p256
 from raffinate_wire.errors import WireError
 
 
 def check_a_key_is_made_once(folder):
-    first = p256.run(key_steps(Hal(folder), Store(folder)))
-    again = p256.run(key_steps(Hal(folder, b"another"), Store(folder)))
+    first = p256.run(signer_steps(Hal(folder), Store(folder)))
+    again = p256.run(signer_steps(Hal(folder, b"another"), Store(folder)))
     assert first.spki == again.spki
     assert first.keyid == p256.keyid(first.spki)
     assert first.tier == 0
@@ -18,7 +18,7 @@ def check_a_key_is_made_once(folder):
 
 
 def check_a_signature_verifies_and_comes_in_slices(folder):
-    signer = p256.run(key_steps(Hal(folder), Store(folder)))
+    signer = p256.run(signer_steps(Hal(folder), Store(folder)))
     p256.verify(signer.spki, b"d" * 32, p256.run(signer.sign_steps(b"d" * 32)))
     slices = worst = 0
     steps = signer.sign_steps(b"d" * 32)

@@ -114,6 +114,7 @@ def make_config(equipment=("bat-ext",), statement_s=10, outbox=OUTBOX):
     config.keys = {"log": spki(LOG_KEY), "permit": spki(PERMIT_KEY)}
     config.scan_ms, config.statement_s, config.outbox = 1000, statement_s, outbox
     config.digest = config.calibration_digest = DIGEST
+    config.element = None
     flow = PointConfig("flow_aq", "pulse", "l/s", 6, None, {"pulses_per_l": 8000})
     config.stages = [StageConfig("e01", [flow])]
     config.equipment = []

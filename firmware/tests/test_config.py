@@ -77,6 +77,10 @@ def test_digests():
     [
         (("v",), 2, "v", "from 1 to 1"),
         (("site",), "Plant", "site", "docs/node.md"),
+        (("element",), {"bus": 4}, "element.bus", "Add it to i2c"),
+        (("element",), {"address": 112}, "element.address", "its own address"),
+        (("element",), {"slot": 16}, "element.slot", "0 to 15"),
+        (("element",), {"key": "x"}, "element.key", "address, bus, slot"),
         (("node",), "gateway", "node", "docs/node.md"),
         (("log",), "raffinate/ndpr", "log", "docs/node.md"),
         (("broker", "port"), 0, "broker.port", "1 to 65535"),

@@ -157,6 +157,8 @@ class Bus:
         match request:
             case I2cWrite(bus, address, data):
                 self._check_free(bus)
+                if address == 0:
+                    self.board.wake(bus)
                 self.board.at(bus, address).write(data)
                 return b""
             case I2cRead(bus, address, count):

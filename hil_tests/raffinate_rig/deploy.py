@@ -47,6 +47,7 @@ CONFIG = "raffinate_node.config"
 # Loaded as they are: what calls the linked files, and tables that are handed about as modules.
 ALONE = (
     "raffinate_node/__init__.py",
+    "raffinate_node/element.py",
     "raffinate_node/main.py",
     "raffinate_node/hal/__init__.py",
     "raffinate_wire/__init__.py",

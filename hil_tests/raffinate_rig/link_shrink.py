@@ -109,6 +109,8 @@ def kept_names(units: Mapping[str, str], fixed: list[str]) -> set[str]:
             match part:
                 case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
                     kept.add(name)
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    kept.add(name)
                 case ast.Constant(value=str(name)):
                     kept.add(name)
     for text in units.values():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from raffinate_rig.devices import (
     Ads1115,
+    Atecc608,
     BusError,
     Device,
     DigitalLine,
@@ -85,6 +86,7 @@ class Board:
     points: dict[str, Device] = field(default_factory=dict)
     setters: dict[str, list[Callable[[StageReading], None]]] = field(default_factory=dict)
     stuck_buses: set[int] = field(default_factory=set)
+    elements: list[tuple[int, Atecc608]] = field(default_factory=list)
 
     def at(self, bus: int, address: int) -> I2cDevice:
         """The one device that answers at `address` now; raises BusError (ENODEV, EIO)."""
@@ -98,6 +100,12 @@ class Board:
         if len(found) > 1:
             raise BusError(EIO, f"bus {bus}: {len(found)} devices at {address} answer at once")
         return found[0]
+
+    def wake(self, bus: int) -> None:
+        """An address of zeros holds SDA low for long enough to wake secure elements."""
+        for number, element in self.elements:
+            if number == bus:
+                element.wake()
 
     def devices(self) -> list[Device]:
         """Every device once."""
@@ -132,7 +140,20 @@ def wire(config: Mapping[str, Any], now_ms: Callable[[], float]) -> Board:
             board.setters.setdefault(stage["id"], []).append(setter)
     for equipment in config.get("equipment", ()):
         _wire_equipment(board, equipment, now_ms)
+    if config.get("element") is not None:
+        _wire_element(board, config["element"], now_ms)
     return board
+
+
+def _wire_element(board: Board, place: Mapping[str, Any], now_ms: Callable[[], float]) -> None:
+    # beside the points: its faults are injected as those of the point `element`
+    bus, element = int(place["bus"]), Atecc608(now_ms)
+    try:
+        _put(board.i2c.setdefault(bus, {}), int(place["address"]), element)
+    except ValueError as error:
+        raise WiringError(f"element: {error}") from None
+    board.elements.append((bus, element))
+    board.points["element"] = element
 
 
 def _wire_equipment(

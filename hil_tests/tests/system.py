@@ -71,6 +71,7 @@ class NodeSpec:
     statement_s: int = 2
     outbox: dict[str, int] = field(default_factory=dict)
     kit: str = "fast"
+    element: bool = False
 
 
 class Row(NamedTuple):
@@ -174,6 +175,8 @@ class Site:
             parts.append(
                 f"[nodes.{node.id}]\nscan_ms = {node.scan_ms}\nstatement_s = {node.statement_s}\n"
             )
+            if node.element:
+                parts.append("element = {}\n")
             if node.outbox:
                 limits_text = ", ".join(f"{name} = {value}" for name, value in node.outbox.items())
                 parts.append(f"outbox = {{ {limits_text} }}\n")

@@ -75,7 +75,9 @@ def load_config(file: Path, environ: Mapping[str, str] | None = None) -> Config:
         influx=influx,
         anchors=anchors,
         boards={
-            name: table.model_dump(include={"frame_scans", "outbox", "i2c", "spi", "wifi"})
+            name: table.model_dump(
+                include={"frame_scans", "outbox", "i2c", "spi", "wifi", "element"}
+            )
             for name, table in tables.nodes.items()
         },
         calibration={

@@ -40,7 +40,7 @@ def node_config(
         )
     board = config.boards[node_id]
     machines = [machine for machine in plant.equipment.values() if machine.node == node_id]
-    wifi = {"wifi": board["wifi"]} if board["wifi"] else {}
+    optional = {name: board[name] for name in ("wifi", "element") if board[name]}
     return {
         "v": 1,
         "site": plant.site,
@@ -60,7 +60,7 @@ def node_config(
         "outbox": board["outbox"],
         "i2c": board["i2c"] or UNIX_I2C,
         "spi": board["spi"] or UNIX_SPI,
-        **wifi,
+        **optional,
         "stages": [
             {"id": stage, "points": [_point(point) for point in plant.stages[stage].points]}
             for stage in node.stages

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 STAGES_PER_NODE_MAX = 32
 VALUES_PER_SCAN_MAX = 512
 EQUIPMENT_PER_NODE_MAX = 4
+# A secure element is woken by an address of zeros, which has to take 60 us.
+ELEMENT_HZ_MAX = 100_000
 RESERVED_NODES = ("gateway", "authority")
 _COMMON_KEYS = ("driver", "unit", "range", "normal")
 _ANYWHERE = (-1e9, 1e9)
@@ -133,6 +135,19 @@ class _Builder:
                         ("nodes", name, kind),
                         f"has no bus {wires['bus']}, which {point.id} uses; add it",
                     )
+        element = table.element
+        if element is not None and element.bus not in known["i2c"]:
+            self._problem(
+                ("nodes", name, "element", "bus"), f"is {element.bus}; add that bus to i2c"
+            )
+        elif element is not None and any(
+            bus.bus == element.bus and bus.hz > ELEMENT_HZ_MAX for bus in table.i2c
+        ):
+            self._problem(
+                ("nodes", name, "element", "bus"),
+                f"is {element.bus}, which is too fast to wake an element; "
+                f"its hz is {ELEMENT_HZ_MAX} at most",
+            )
         needed_ms = scan_ms_min(circuits)
         if table.scan_ms < needed_ms:
             self._problem(

@@ -172,6 +172,14 @@ class SpiTable(Table):
     hz: Annotated[int, Field(ge=1000, le=5_000_000)] = 1_000_000
 
 
+class ElementTable(Table):
+    """A node's secure element (ATECC608) on one of its I2C buses; its key never leaves it."""
+
+    bus: Annotated[int, Field(ge=0, le=7)] = 0
+    address: Annotated[int, Field(ge=8, le=119)] = 96
+    slot: Annotated[int, Field(ge=0, le=15)] = 0
+
+
 class OutboxTable(Table):
     """Limits of a node's outbox."""
 
@@ -202,6 +210,7 @@ class NodeTable(Table):
     i2c: Annotated[list[I2cTable], Field(max_length=8)] = []
     spi: Annotated[list[SpiTable], Field(max_length=8)] = []
     wifi: WifiTable | None = None
+    element: ElementTable | None = None
 
 
 class PinsTable(Table):

@@ -5,6 +5,7 @@ what the part refuses, and remembers a driver's misuse.
 """
 
 from raffinate_rig.devices.ads1115 import Ads1115
+from raffinate_rig.devices.atecc608 import Atecc608
 from raffinate_rig.devices.base import BusError, Device, I2cDevice
 from raffinate_rig.devices.ezo_ec import EzoEc
 from raffinate_rig.devices.ezo_ph import EzoPh
@@ -14,6 +15,7 @@ from raffinate_rig.devices.tca9548a import Tca9548a
 
 __all__ = [
     "Ads1115",
+    "Atecc608",
     "BusError",
     "Device",
     "DigitalLine",
