@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raffinate.errors import ConfigError
@@ -35,6 +35,7 @@ from raffinate.licence.shipped import shipped_files, shipped_regimes
 FILES = shipped_files()
 CHINA = parse_regime("cn-mofcom-2025.toml", FILES["cn-mofcom-2025"])
 OCTOBER = ("55", "56", "57", "58", "61/1-1", "61/1-2", "61/1-3", "62")
+SHIPPED = shipped_regimes()
 DAY_MS = 86_400_000
 
 
@@ -265,7 +266,7 @@ def test_every_claim_of_the_chinese_pack_is_of_secondary_sources_and_none_is_cal
 
 def test_all_shipped_files_are_read_and_the_template_is_no_rule():
     assert set(FILES) == {"cn-mofcom-2025", "us-ear-762", "eu-2021-821", "template"}
-    assert {regime.id for regime in shipped_regimes()} == set(FILES) - {"template"}
+    assert {regime.id for regime in SHIPPED} == set(FILES) - {"template"}
     template = parse_regime("template.toml", FILES["template"])
     assert template.template
     assert find([template], "my-regime/1") == ()
@@ -275,7 +276,7 @@ def test_all_shipped_files_are_read_and_the_template_is_no_rule():
 
 
 def test_five_years_from_the_latest_event_in_the_united_states():
-    (rule,) = find(shipped_regimes(), "us-ear-762/762.6")
+    (rule,) = find(SHIPPED, "us-ear-762/762.6")
     events = {"export": 1_709_251_200_000, "unlisted": 1_900_000_000_000}  # 2024-03-01T00:00Z
     end_ms = kept_until_ms(rule.retention, events)
     # In Washington that is still 29 February, and 2029 has none: the day after is the later one.
@@ -286,16 +287,17 @@ def test_five_years_from_the_latest_event_in_the_united_states():
 
 
 def test_five_years_from_the_end_of_the_year_in_the_union():
-    (rule,) = find(shipped_regimes(), "eu-2021-821/27")
+    (rule,) = find(SHIPPED, "eu-2021-821/27")
     assert rule.retention.hold
     end_ms = kept_until_ms(rule.retention, {"export": 1_709_251_200_000})
     assert end_ms == 1_893_452_400_000  # 2029-12-31T23:00:00Z: the year 2030 begins at +01:00
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000_000_000_000), st.integers(0, 4_000_000_000_000))
 def test_a_further_event_never_shortens_retention(first_ms, second_ms):
     for ref in ("us-ear-762/762.6", "eu-2021-821/27"):
-        (rule,) = find(shipped_regimes(), ref)
+        (rule,) = find(SHIPPED, ref)
         one = kept_until_ms(rule.retention, {"export": first_ms})
         both = kept_until_ms(
             rule.retention, {"export": first_ms, "licensed-activity-end": second_ms}
@@ -363,6 +365,7 @@ def test_a_number_without_its_limb_names_all_limbs():
     assert find([CHINA], "cn-mofcom-2025/6") == ()
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**14), 10**14))
 def test_every_time_has_one_state_for_every_entry(at_ms):
     for found in standings([CHINA], at_ms):
@@ -486,6 +489,7 @@ def test_line_ends_of_windows_are_read_and_are_another_file():
     assert one.instruments[0].title == other.instruments[0].title
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_regime_or_a_config_error(data):
     with pytest.raises(ConfigError):
@@ -499,6 +503,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(FILES)), PIECES)
 def test_a_damaged_file_is_a_regime_or_a_config_error(name, pieces):
     data = FILES[name]
@@ -515,6 +520,7 @@ def test_a_damaged_file_is_a_regime_or_a_config_error(name, pieces):
 DAYS = st.dates(date(2024, 1, 1), date(2028, 1, 1))
 
 
+@settings(deadline=None)
 @given(DAYS, st.integers(0, 900), DAYS, st.integers(0, 400), DAYS)
 def test_any_dates_give_the_state_that_they_say(start, length, pause, pause_length, day):
     end, pause_end = start + timedelta(length), pause + timedelta(pause_length)
