@@ -105,3 +105,21 @@ def overflowing(page: Page) -> list[str]:
            ).map((e) => e.className || e.tagName)"""
     )
     return found
+
+
+def fill_lot(page: Page, name: str, **over: str) -> None:
+    """Choose and fill in the form of a lot."""
+    page.locator("#entry-kind").select_option("lot")
+    values = {
+        "Id (needed)": name,
+        "Mass (needed)": "12.5",
+        "Purity, % (needed)": "99.95",
+        "Produced (needed)": "2026-11-02",
+        "Destination (needed)": "DE",
+        "End use (needed)": "magnets",
+        **over,
+    }
+    for label, value in values.items():
+        page.get_by_label(label, exact=True).fill(value)
+    page.get_by_label("Element (needed)").select_option("Nd")
+    page.get_by_label("Unit (needed)").select_option("kg")

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from page_browser import AXE, MARKS, SIZES, chromium, opened, overflowing, violations, width
+from page_browser import (
+    AXE,
+    MARKS,
+    SIZES,
+    chromium,
+    fill_lot,
+    opened,
+    overflowing,
+    violations,
+    width,
+)
 from page_licences import ASSAY, HOSTILE, LOT, REFUSED_ACTOR, fill
 from page_server import Fixture, served
 
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = MARKS
 REGISTRY = "/registry/"
@@ -45,24 +55,6 @@ def _as_before(fixture: Fixture) -> Iterator[None]:
     yield
     fixture.entries.documents.clear()
     fill(fixture.entries)
-
-
-def fill_lot(page: Page, name: str, **over: str) -> None:
-    """Choose and fill in the form of a lot."""
-    page.locator("#entry-kind").select_option("lot")
-    values = {
-        "Id (needed)": name,
-        "Mass (needed)": "12.5",
-        "Purity, % (needed)": "99.95",
-        "Produced (needed)": "2026-11-02",
-        "Destination (needed)": "DE",
-        "End use (needed)": "magnets",
-        **over,
-    }
-    for label, value in values.items():
-        page.get_by_label(label, exact=True).fill(value)
-    page.get_by_label("Element (needed)").select_option("Nd")
-    page.get_by_label("Unit (needed)").select_option("kg")
 
 
 def test_a_form_is_looked_at_byte_by_byte_and_then_sent(
