@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING
 from raffinate.audit.html_report import About, as_html
 from raffinate.audit.policy import Policy, parse_policy
 from raffinate.audit.pool import Pool
-from raffinate.audit.report import as_json, as_text, exit_status
+from raffinate.audit.report import as_json, as_text, exit_status, usage_text
 from raffinate.audit.resume import StateFile
 from raffinate.audit.source import open_source
+from raffinate.audit.usage_csv import as_usage_csv
+from raffinate.audit.usage_report import accounts_of, as_usage_html
 from raffinate.audit.verify import CHECKPOINT, verify
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.tlog.checkpoint import open_checkpoint, parse_checkpoint
@@ -44,7 +46,10 @@ EPILOG = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to verify, by what, and what to write; times are RFC 3339."""
+    """What to verify, by what, and what to write; times are RFC 3339.
+
+    With `licence` HTML and CSV are the usage report of that number.
+    """
 
     bundle: Path
     policy: Path | None = None
@@ -55,10 +60,12 @@ class Order:
     resume: Path | None = None
     processes: int | None = None
     html: Path | None = None
+    licence: str | None = None
+    csv: Path | None = None
 
 
 def run(order: Order, progress: Callable[[int, int], None] | None = None) -> Result:
-    """Verify, and write JSON and HTML where they are asked for. Raises RaffinateError."""
+    """Verify, and write what is asked for. Raises RaffinateError."""
     policy = None if order.policy is None else read_policy(order.policy)
     if order.pin is not None:
         if policy is None:
@@ -75,29 +82,24 @@ def run(order: Order, progress: Callable[[int, int], None] | None = None) -> Res
         result = verify(source, policy, progress, period=period, work=work, memory=memory)
     if order.json is not None:
         _write(order.json, json.dumps(as_json(result)) + "\n")
+    if order.licence is not None:
+        accounts_of(result, order.licence)  # refuses a number that the bundle has not
     if order.html is not None:
-        _write(order.html, as_html(result, _about(order, policy)))
+        about, number = _about(order, policy), order.licence
+        page = as_html(result, about)
+        if number is not None:
+            page = as_usage_html(result, about, number)
+        _write(order.html, page)
+    if order.csv is not None and order.licence is not None:
+        _write(order.csv, as_usage_csv(result, order.licence))
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`raffinate-verify`; the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="raffinate-verify",
-        description="Judge an audit bundle of Raffinate offline by four questions: is it "
-        "authentic, complete, time-trustworthy, licence-conformant?",
-        epilog=EPILOG,
-    )
-    parser.add_argument("bundle", type=Path, help="a folder, or a zip")
-    parser.add_argument("--policy", type=Path, help="the auditor's own policy")
-    parser.add_argument("--from", dest="start", metavar="TIME", help="begin of the period")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
-    parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where one broke off")
-    parser.add_argument("--processes", type=int, metavar="N", help="by default one a core")
-    order = Order(**vars(parser.parse_args(arguments)))
+    """`raffinate-verify`, or `raffinate-verify usage`; the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    usage = given[:1] == ["usage"]
+    order = Order(**vars(_parser(usage=usage).parse_args(given[1:] if usage else given)))
     try:
         result = run(order, _bar if sys.stderr.isatty() else None)
     except RaffinateError as error:
@@ -106,8 +108,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("raffinate-verify: broken off; --resume FILE goes on the next time\n")
         return 1
-    sys.stdout.write(as_text(result))
+    sys.stdout.write(
+        as_text(result) if order.licence is None else usage_text(result, order.licence)
+    )
     return exit_status(result)
+
+
+def _parser(*, usage: bool) -> argparse.ArgumentParser:
+    """Options of the verification, or of the usage report."""
+    what = (
+        "Report how machines were used under one licence, and judge the bundle by the way."
+        if usage
+        else "Judge an audit bundle of Raffinate offline by four questions: is it authentic, "
+        "complete, time-trustworthy, licence-conformant? `raffinate-verify usage` reports the use "
+        "under one licence."
+    )
+    program = "raffinate-verify usage" if usage else "raffinate-verify"
+    parser = argparse.ArgumentParser(prog=program, description=what, epilog=EPILOG)
+    parser.add_argument("bundle", type=Path, help="a folder, or a zip")
+    parser.add_argument("--policy", type=Path, help="the auditor's own policy")
+    if usage:
+        parser.add_argument("--licence", required=True, metavar="NUMBER", help="its number")
+        parser.add_argument("--html", type=Path, metavar="FILE", help="write one page to file")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table there")
+    else:
+        parser.add_argument("--html", type=Path, metavar="FILE", help="write a report there")
+        parser.add_argument("--resume", type=Path, metavar="FILE", help="go on after a break")
+    parser.add_argument("--from", dest="start", metavar="TIME", help="begin of the period")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
+    parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
+    parser.add_argument("--processes", type=int, metavar="N", help="by default one a core")
+    return parser
 
 
 def read_policy(path: Path) -> Policy:
@@ -135,7 +167,7 @@ def time_ms(option: str, text: str | None) -> int | None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise RaffinateError(f"{path}: the result cannot be written: {error}") from None
 

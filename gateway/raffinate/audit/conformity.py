@@ -109,7 +109,7 @@ class Conformity:
         body = statement.body
         for name, digest in statement.subjects().items():
             if name.startswith("equipment/"):
-                self._machines.describe(statement.keyid, name[10:-5], digest, index)
+                self._describe(statement.keyid, name[10:-5], digest, index)
         if statement.type == "denial":
             self.denial(index, statement, node)
         elif statement.type == "boot":
@@ -118,6 +118,14 @@ class Conformity:
                 self._add("FOUND-RUNNING", name, Where(index, node, statement.seq), machine)
         for use in run.uses:
             self._use(run, node, use)
+
+    def _describe(self, keyid: str, equipment: str, digest: str, index: int) -> None:
+        machine = self._machines.get(keyid, equipment)
+        if machine.digest != digest:
+            first = machine.descriptor.serial is None
+            self._machines.describe(machine, digest, index)
+            if first and machine.name != equipment:
+                self._weighing.named(equipment, machine)
 
     def denial(self, index: int, statement: Statement, node: str) -> None:
         """A denial by a node, or by the gateway about one."""

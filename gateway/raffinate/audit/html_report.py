@@ -9,16 +9,9 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raffinate.audit.findings import (
-    CODES,
-    EXPIRED_RULE,
-    FAIL,
-    INSUFFICIENT,
-    NOTICE,
-    PASS,
-    QUESTIONS,
-    WORST_FIRST,
-)
+from raffinate.audit import licence_blocks as blocks
+from raffinate.audit.findings import CODES, NOTICE, PASS, QUESTIONS, WORST_FIRST
+from raffinate.audit.licence_blocks import VOUCHES, badge
 from raffinate.audit.markup import span, table, text, utc
 from raffinate.audit.picture import GAPS_NUMBERED_MAX, NAMES, legend, patterns, picture
 from raffinate.audit.report import NOT_LEGAL_ADVICE, place
@@ -26,25 +19,27 @@ from raffinate.audit.report import NOT_LEGAL_ADVICE, place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from raffinate.audit.accounts import Account
     from raffinate.audit.policy import Policy
     from raffinate.audit.result import Finding, Result
 
 SHOWN_MAX = 20
 MACHINES_MAX = 200
 ROWS_MAX = 500
+QUOTAS_MAX = 60
 _ASKS = {
     "authentic": "Is every entry signed by a key that the authority enrolled, and unchanged?",
     "complete": "Is anything missing between the first entry and the last?",
     "time-trustworthy": "Do outside times bound when it was written?",
     "licence-conformant": "Were the machines used as their licences and permits say?",
 }
-_MARKS = {PASS: "&#10003;", EXPIRED_RULE: "!", INSUFFICIENT: "?", FAIL: "&#10007;", NOTICE: "i"}
 _NOT_CHECKED = (
     (
         "What no sensor can show: end user, end use, military use, re-transfer, ownership, the "
-        "elements that were separated, their purity. They rest on documents, which are not here."
+        "elements that were separated, their purity. They rest on documents alone, and on who "
+        "vouches for these."
     ),
-    "Export rules. Whether a licence was needed, and what it is worth in law, is not judged.",
+    "Whether a licence was needed, and what it is worth in law. Rules count as their files say.",
     (
         "Whether sensors and the run contact are wired to the machine that the files name. "
         "Seals and an inspection show that."
@@ -175,14 +170,14 @@ def _verdicts(result: Result) -> str:
                 )
                 because += ". Also: " + ", ".join(others)
         asked = f'{text(question)}<br><span class="note">{_ASKS[question]}</span>'
-        rows.append((asked, _badge(result.verdict(question)), because))
+        rows.append((asked, badge(result.verdict(question)), because))
     parts = [
         "<section><h2>Verdicts</h2>",
         table("Four questions", ("Question", "Verdict", "What keeps it from PASS"), rows),
     ]
     if result.machines:
         machines = [
-            (text(name), _badge(verdict))
+            (text(name), badge(verdict))
             for name, verdict in sorted(result.machines.items())[:MACHINES_MAX]
         ]
         parts.append(table("Licence verdict per machine", ("Serial", "Verdict"), machines))
@@ -205,7 +200,7 @@ def _findings(result: Result) -> str:
         rest = f"<li>and {more} more</li>" if more else ""
         verdict = known.question or "all four"
         parts.append(
-            f'<div class="finding {known.effect}" id="{text(code)}"><h3>{_badge(known.effect)} '
+            f'<div class="finding {known.effect}" id="{text(code)}"><h3>{badge(known.effect)} '
             f"{text(code)}, {count} time{'s' if count != 1 else ''} ({text(verdict)})</h3>"
             f"<p>{text(known.meaning)}</p><ul>{items}{rest}</ul>"
             f"<p><b>What to do:</b> {text(known.remedy)}</p></div>"
@@ -285,18 +280,14 @@ def _registers(result: Result) -> str:
 def _licences(result: Result) -> str:
     rows = []
     for digest, seen in sorted(result.licences.items())[:ROWS_MAX]:
-        word = {
-            "list": "the policy lists its SHA-256",
-            "signature": "an issuer of the policy signed it",
-            None: "nobody whom the policy trusts",
-        }[seen.vouched]
+        word = VOUCHES[seen.vouched]
         licence = seen.licence
         if licence is None:
             rows.append(("not in the bundle", f"<code>{text(digest)}</code>", "", "", word))
             continue
         rows.append(
             (
-                text(licence.number),
+                f"{text(licence.number)}<br>version {licence.version}",
                 f"{text(licence.equipment)}<br>stages {text(', '.join(licence.stages))}",
                 f"{utc(licence.from_ms)} to {utc(licence.to_ms)}<br>grace {span(licence.grace_ms)}",
                 f"{text(licence.issuer)}<br>{text(licence.purpose or 'no purpose stated')}",
@@ -308,7 +299,55 @@ def _licences(result: Result) -> str:
     return (
         f"<section><h2>Licences</h2>{found}"
         + ("" if rows else "<p>The log names no licence.</p>")
+        + "".join(
+            _account(result, one) for _, one in sorted(result.accounts.items())[:MACHINES_MAX]
+        )
+        + _papers(result)
         + "</section>"
+    )
+
+
+def _account(result: Result, account: Account) -> str:
+    """One machine under one licence: who may, what was done, what was decided."""
+    serial = account.serial
+    codes = ", ".join(
+        f'<a href="#{text(code)}">{text(code)}</a>' for code in blocks.codes_of(result, serial)
+    )
+    parts = [
+        f"<h3>{text(serial)} under {text(account.number)}</h3>",
+        (
+            f"<p>Licence verdict of the machine: {badge(result.machines.get(serial, PASS))} "
+            f"{codes}. As of {utc(account.as_of_ms)}. {NOT_LEGAL_ADVICE}</p>"
+        ),
+        blocks.pairs("Licence", blocks.licence_rows(result, account)),
+        blocks.pairs("Machine and use", blocks.machine_rows(result, account)),
+        blocks.quotas(account, QUOTAS_MAX),
+        blocks.conditions(account),
+        blocks.denials(result, serial, ROWS_MAX),
+        blocks.gaps(result, serial, GAPS_NUMBERED_MAX),
+        blocks.noted(result, serial, ROWS_MAX),
+    ]
+    return "\n".join(parts)
+
+
+def _papers(result: Result) -> str:
+    """Documents that the log states, and who vouches for each."""
+    rows = [
+        (
+            f"{text(seen.kind)} {text(seen.name)}",
+            str(seen.version),
+            VOUCHES[seen.vouched] if seen.kind != "acknowledgement" else "the operator's own word",
+            f"<code>{text(seen.sha256)}</code>" + ("" if seen.readable else " (not in the bundle)"),
+            f"entry {seen.index}",
+        )
+        for seen in result.papers[:ROWS_MAX]
+    ]
+    if not rows:
+        return "<p>The log states no other document.</p>"
+    heads = ("Document", "Version", "Who vouches", "SHA-256", "Stated")
+    rest = len(result.papers) - len(rows)
+    return table("Documents that the log states", heads, rows) + (
+        f"<p>and {rest} more</p>" if rest else ""
     )
 
 
@@ -393,10 +432,6 @@ def _not_checked(result: Result, about: About) -> str:
 
 def _codes(result: Result) -> list[str]:
     return sorted(result.counts, key=lambda code: (WORST_FIRST.index(CODES[code].effect), code))
-
-
-def _badge(verdict: str) -> str:
-    return f'<span class="verdict {text(verdict)}">{_MARKS[verdict]} {text(verdict)}</span>'
 
 
 def _place(finding: Finding) -> str:

@@ -119,14 +119,12 @@ class Ledger:
         return _reagent(span, [item for item in reagents if item.name == quota.reagent])
 
     def times(self, quota: Quota) -> Iterator[int]:
-        """A time in each period of a quota that has use, UTC ms."""
-        seen: set[tuple[int, int] | None] = set()
+        """The end of the last day with use in each period of a quota, UTC ms."""
+        found: dict[tuple[int, int] | None, int] = {}
         days = {*self.days, *(day for pair in self.between for day in pair)}
         for day in sorted(days):
-            span = period(quota.period, day * DAY_MS)
-            if span not in seen:
-                seen.add(span)
-                yield day * DAY_MS
+            found[period(quota.period, day * DAY_MS)] = (day + 1) * DAY_MS - 1
+        yield from found.values()
 
     def _oxide(self, span: tuple[int, int], assays: tuple[Assay, ...]) -> Used | None:
         """Oxide in what was metered, mg."""

@@ -101,11 +101,8 @@ class Machines:
         found = [one for one in self._machines.values() if one.equipment == equipment]
         return found[-1] if found else None
 
-    def describe(self, keyid: str, equipment: str, digest: str, index: int) -> None:
-        """A statement names the machine's descriptor by its SHA-256."""
-        machine = self.get(keyid, equipment)
-        if machine.digest == digest:
-            return
+    def describe(self, machine: Machine, digest: str, index: int) -> None:
+        """A statement names the machine's descriptor by another SHA-256 than before."""
         machine.digest = digest
         if digest not in self._descriptors:
             self._descriptors[digest] = self._read_descriptor(digest, index)

@@ -117,6 +117,17 @@ def as_text(result: Result) -> str:
     return "\n".join(map(printable, [*lines, "", NOT_LEGAL_ADVICE])) + "\n"
 
 
+def usage_text(result: Result, number: str) -> str:
+    """Use under one licence in a few lines, with the verdicts."""
+    lines = [f"{question:<20} {result.verdict(question)}" for question in QUESTIONS]
+    serials = {serial for serial, found, _ in result.accounts if found == number}
+    lines += [
+        f"licence of {serial:<20} {result.machines.get(serial, '-')}" for serial in sorted(serials)
+    ]
+    lines += _accounts(result, number)
+    return "\n".join(map(printable, [*lines, NOT_LEGAL_ADVICE])) + "\n"
+
+
 def place(finding: Finding) -> str:
     """Where a finding is: entry, node and number, machine; ends with ": " unless empty."""
     parts = []
@@ -129,10 +140,12 @@ def place(finding: Finding) -> str:
     return ", ".join(parts) + ": " if parts else ""
 
 
-def _accounts(result: Result) -> list[str]:
+def _accounts(result: Result, only: str | None = None) -> list[str]:
     """What was used under which licence, quotas that bind, who took note of what."""
     lines = []
     for (serial, number, _), account in sorted(result.accounts.items()):
+        if only not in (None, number):
+            continue
         total = account.ledger.total()
         run = amount_text("run-h", total.run_ms, total.run_ms)
         volume = amount_text("volume-l", total.volume_ml, total.volume_ml)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from raffinate.audit.accounts import Account, ConditionSeen, QuotaSeen
 from raffinate.audit.conditions import code_of, family_of
-from raffinate.audit.findings import EXPIRED_RULE, FAIL, INSUFFICIENT, PASS, WORST_FIRST
+from raffinate.audit.findings import INSUFFICIENT, PASS, WORST_FIRST
 from raffinate.audit.gathering import gather
 from raffinate.audit.ledger import Ledger
 from raffinate.audit.machines import Where
@@ -89,6 +89,21 @@ class Weighing:
                 if account is not None:
                     self._decide(account, machine, licence, at_ms, where, kind, "none")
 
+    def named(self, before: str, machine: Machine) -> None:
+        """The machine's descriptor came: what was kept under its node's name is its serial's."""
+        for key in [key for key in self._result.accounts if key[0] == before]:
+            account = self._result.accounts.pop(key)
+            account.serial = machine.name
+            known = self._result.accounts.setdefault((machine.name, *key[1:]), account)
+            if known is not account:
+                known.permits += account.permits
+                new = [digest for digest in account.versions if digest not in known.versions]
+                known.versions += new
+        for old in [old for old in self._open if old[0] == before]:
+            _, machine, licence = self._open.pop(old)
+            account = self._result.accounts[machine.name, licence.number, licence.issuer]
+            self._open.setdefault((machine.name, old[1]), (account, machine, licence))
+
     def change(self, at_ms: int, where: Where) -> None:
         """A licence, regime or paper may have taken force: decide what is in use again."""
         if self._changes == self._documents.changes:
@@ -111,7 +126,7 @@ class Weighing:
             self._judge(account, licence, facts, end_ms, Where(), final=True)
             if at_ms > end_ms:  # what was due after the licence's end
                 self._judge(account, licence, facts, at_ms, Where(), final=True, only=DUTY)
-            self._quotas(account, machine, licence)
+            self._quotas(account, machine, licence, at_ms)
 
     def _close_superseded(self, at_ms: int) -> None:
         """Decide a last time what a later version replaces, as it was."""
@@ -125,11 +140,11 @@ class Weighing:
             self._judge(account, licence, facts, end_ms, Where(), final=True)
             del self._open[key]
 
-    def _quotas(self, account: Account, machine: Machine, licence: Licence) -> None:
+    def _quotas(self, account: Account, machine: Machine, licence: Licence, end_ms: int) -> None:
         ledger = self._ledger(licence)
         times = {time for quota in licence.quotas for time in ledger.times(quota)}
         for time_ms in sorted(times):
-            at_ms = max(licence.from_ms, min(time_ms, licence.ends_ms - 1))
+            at_ms = max(licence.from_ms, min(time_ms, end_ms, licence.ends_ms - 1))
             facts = self._facts(machine, licence, at_ms, OPERATION, "none", final=True)
             self._judge(account, licence, facts, at_ms, Where(), final=True, only=QUOTA)
         for number, quota in enumerate(licence.quotas):
@@ -241,12 +256,9 @@ class Weighing:
         result = PASS if condition.waived is not None else condition.result
         if result == PASS:
             return
-        seen.against += 1
-        if not (
-            result in (FAIL, EXPIRED_RULE)
-            or (result == INSUFFICIENT and (final or condition.withholds))
-        ):
+        if result == INSUFFICIENT and not (final or condition.withholds):
             return
+        seen.against += 1
         if WORST_FIRST.index(result) < WORST_FIRST.index(seen.worst):
             seen.worst, seen.first_ms = result, at_ms
         code = code_of(condition)

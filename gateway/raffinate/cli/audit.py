@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from raffinate.audit.command import EPILOG, Order, run
-from raffinate.audit.report import as_text, exit_status
+from raffinate.audit.report import as_text, exit_status, usage_text
 from raffinate.cli.audit_checkpoint import checkpoint
 from raffinate.cli.audit_export import export
 from raffinate.cli.audit_policy import policy
@@ -83,6 +83,37 @@ def verify(
     with _progress("entries") as advance:
         result = run(order, advance)
     click.echo(as_text(result), nl=False)
+    ctx.exit(exit_status(result))
+
+
+@audit.command(epilog=EPILOG)
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="The auditor's own policy."
+)
+@click.option("--licence", required=True, metavar="NUMBER", help="The licence's number.")
+@click.option(
+    "--html", "html_file", type=click.Path(path_type=Path), help="Write one page to file there."
+)
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a table there.")
+@click.pass_context
+def usage(
+    ctx: click.Context,
+    bundle: Path,
+    policy_file: Path | None,
+    licence: str,
+    html_file: Path | None,
+    csv_file: Path | None,
+) -> None:
+    """Report how machines were used under one licence, from the audit bundle BUNDLE alone.
+
+    The bundle is judged by the way; the exit status is that of `audit verify`. The same as
+    raffinate-verify usage.
+    """
+    order = Order(bundle, policy_file, html=html_file, licence=licence, csv=csv_file)
+    with _progress("entries") as advance:
+        result = run(order, advance)
+    click.echo(usage_text(result, licence), nl=False)
     ctx.exit(exit_status(result))
 
 
