@@ -89,6 +89,7 @@ bench: setup ## measure, as ratios within one run; the peers by `make peers`
 	-$(BIN)/python gateway/bench/log.py
 	-$(BIN)/python gateway/bench/verify.py
 	-$(BIN)/python gateway/bench/decide.py
+	-$(BIN)/python firmware/bench/p256.py
 
 wheel: setup page ## build dist/*.whl: everything with the page, the firmware and the rig kit; and the verifier alone
 	$(BIN)/python -m hatchling build -t wheel
