@@ -19,7 +19,7 @@ from raffinate.audit.shape import Rows, Shape
 from raffinate.errors import RejectedError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
-from raffinate.tlog.tiles import TILE_WIDTH, TileError, decode_bundle, decode_tile
+from raffinate.tlog.tiles import TILE_WIDTH, TileError, decode_bundle
 from raffinate_wire.statement import PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -84,15 +84,28 @@ class Reader:
 
         Without `signatures` they count as good; without `join` every statement is a run of its own.
         """
-        chunk, entries, leaves = Chunk(first), [], []
+        chunk, self._join = Chunk(first), join
         for path, data, width in files:
-            part, found = _part(path, data, width)
+            part, entries, leaves = _part(path, data, width)
             chunk.parts.append(part)
-            if not found:
+            if not entries:
                 break
-            entries += found
-            leaves += decode_tile(part.leaves, width)
-        self._first, self._entries, self._join = first, entries, join
+            self._judge_all(chunk, first, entries, leaves, signatures)
+            first += width
+        self._settle(chunk)
+        self._entries = ()
+        return chunk
+
+    def _judge_all(
+        self,
+        chunk: Chunk,
+        first: int,
+        entries: Sequence[bytes],
+        leaves: Sequence[bytes],
+        signatures: bool,
+    ) -> None:
+        """Judge a bundle's entries. Columns are looked at here: they are still in the cache."""
+        self._first, self._entries = first, entries
         if len(self._roots) >= _ROOTS_KEPT:
             self._roots.clear()
         for index, (entry, leaf) in enumerate(zip(entries, leaves, strict=True), first):
@@ -102,9 +115,8 @@ class Reader:
                 chunk.items.append(item)
                 if item.fault is not None:
                     chunk.bad.append(index)
-        self._settle(chunk)
-        self._entries = ()
-        return chunk
+        for signer in self._going:
+            self._look(signer)
 
     def _judge(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
         """Put a statement into its key's rows, or make it a run; None if it was one."""
@@ -203,12 +215,17 @@ class Reader:
         rows.leaves.append(leaf)
         rows.values.append(values)
 
-    def _finish(self, signer: _Signer) -> None:
-        """Make runs of a key's rows."""
-        rows, signer.rows = signer.rows, None
-        if rows is not None:
+    def _look(self, signer: _Signer) -> None:
+        """Make runs of a key's rows; the last may go on."""
+        rows = signer.rows
+        if rows is not None and (rows.run is None or len(rows.indices) > 1):
             join = self._join and signer.keyid not in self.single
             self._runs += rows.runs(self._begin, self._known, join=join)
+
+    def _finish(self, signer: _Signer) -> None:
+        """Make runs of a key's rows, and let the last end."""
+        self._look(signer)
+        signer.rows = None
 
     def _settle(self, chunk: Chunk) -> None:
         """Put all runs so far into the chunk, in the order of the log."""
@@ -245,14 +262,14 @@ class Reader:
         return self._roots[size]
 
 
-def _part(path: str, data: bytes | None, width: int) -> tuple[Part, list[bytes]]:
-    """A bundle and its entries, none where it cannot be read."""
+def _part(path: str, data: bytes | None, width: int) -> tuple[Part, list[bytes], list[bytes]]:
+    """A bundle, its entries and their leaf hashes; none where it cannot be read."""
     if data is None:
-        return Part(path), []
+        return Part(path), [], []
     try:
         entries = decode_bundle(data, width)
     except TileError as error:
-        return Part(path, len(data), fault=str(error)), []
+        return Part(path, len(data), fault=str(error)), [], []
     leaves = [sha256(b"\0" + entry).digest() for entry in entries]  # leaf_hash, without its call
     top = top_of(leaves) if width == TILE_WIDTH else None
-    return Part(path, len(data), b"".join(leaves), top), entries
+    return Part(path, len(data), b"".join(leaves), top), entries, leaves

@@ -84,28 +84,37 @@ class Shape:
 
 @dataclass(slots=True)
 class Rows:
-    """Statements of one shape in the order of the log: their indices, leaf hashes and values."""
+    """Statements of one shape in the order of the log: their indices, leaf hashes and values.
+
+    `run` is the run that the first of them ends, when it was begun by an earlier `runs`.
+    """
 
     shape: Shape
     indices: list[int] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
     values: list[tuple[bytes, ...]] = field(default_factory=list)
+    run: Run | None = None
 
     def runs(
         self, begin: Callable[[int, bytes], Run], roots: Roots, *, join: bool
     ) -> Iterator[Run]:
-        """What goes on plainly as one run; without `join` every statement is a run of its own.
+        """New runs; what goes on plainly is one, and the last may go on with rows to come.
 
-        `begin` makes the run of the one statement at an index, with a leaf hash.
+        `begin` makes the run of the one statement at an index, with a leaf hash. Without `join`
+        every statement is a run of its own.
         """
         columns, count = list(zip(*self.values, strict=True)), len(self.indices)
         broken: Iterable[int] = range(1, count)
         if join and count > 1:
             broken = sorted(self._broken(columns) | self._unseen(columns, roots))
+        run = self.run
         for start, stop in pairwise((0, *broken, count)):
-            run = begin(self.indices[start], self.leaves[start])
+            if start or run is None:
+                run = begin(self.indices[start], self.leaves[start])
+                yield run
             self._extend(run, columns, start, stop)
-            yield run
+        self.run = run
+        del self.indices[:-1], self.leaves[:-1], self.values[:-1]
 
     def _broken(self, columns: Columns) -> set[int]:
         """Places (from 1) of statements that do not go on plainly from the one before."""
@@ -170,11 +179,8 @@ class Rows:
         run.frames_to = int(last[frames + 2]), last[frames + 3].decode()
         if stop - start == 1:
             return
-        run.count, run.last_index, run.head = (
-            stop - start,
-            self.indices[stop - 1],
-            self.leaves[stop - 1],
-        )
+        run.count += stop - start - 1
+        run.last_index, run.head = self.indices[stop - 1], self.leaves[stop - 1]
         run.last_seq, run.last_seen = int(last[_SEQ]), int(last[_SIZE])
         run.last_up_ms, run.last_time_ms = int(last[_UP]), int(last[_TIME])
         run.to_up_ms, run.to_ms = int(last[frames - 3]), int(last[frames - 1])

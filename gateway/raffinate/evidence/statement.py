@@ -7,6 +7,7 @@ here is read again by `raffinate_wire` for its reason.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -34,32 +35,41 @@ _PREDICATE_TYPE = f'],"predicateType":"{wire.TYPE_PREFIX}'
 _SUBJECT = schema.pattern("name:text digest:Digest", {"Digest": "sha256:digest"})
 
 
-def _compile(name: str, own: str, records: dict[str, str]) -> tuple[Match, Match]:
-    """What matches the whole text, and what matches it from the seq on."""
-    subject = rf"{_SUBJECT}(?:,{_SUBJECT}){{0,{wire.SUBJECTS_MAX - 1}}}"
-    kind = re.escape(f"{wire.TYPE_PREFIX}{name}{wire.TYPE_SUFFIX}")
-    members = f"{predicates_node.COMMON} {own}"
-    body = schema.pattern(members, records)
-    whole = re.compile(
-        rf'\{{"_type":"{re.escape(wire.STATEMENT_TYPE)}","subject":\[{subject}\],'
-        rf'"predicateType":"{kind}","predicate":{body}\}}',
-        re.ASCII,
-    )
-    tail = schema.pattern(members[members.index(" seq:") :], records)
-    return whole.fullmatch, re.compile(tail + r"\}", re.ASCII).fullmatch
+class _Kind:
+    """What a predicate's statements must be; its expressions are compiled when first asked for."""
+
+    def __init__(self, name: str, book: Any) -> None:
+        own: str = book.PREDICATES[name]
+        self._records = {**predicates_node.RECORDS, **book.RECORDS}
+        self._type = re.escape(f"{wire.TYPE_PREFIX}{name}{wire.TYPE_SUFFIX}")
+        self._members = f"{predicates_node.COMMON} {own}"
+        self.signers = frozenset(book.SIGNERS[name])
+        self.members = tuple(member for member, mark in _OF_GATEWAY.items() if mark in own)
+
+    @cached_property
+    def whole(self) -> Match:
+        """What matches the whole text."""
+        subject = rf"{_SUBJECT}(?:,{_SUBJECT}){{0,{wire.SUBJECTS_MAX - 1}}}"
+        body = schema.pattern(self._members, self._records)
+        return re.compile(
+            rf'\{{"_type":"{re.escape(wire.STATEMENT_TYPE)}","subject":\[{subject}\],'
+            rf'"predicateType":"{self._type}","predicate":{body}\}}',
+            re.ASCII,
+        ).fullmatch
+
+    @cached_property
+    def tail(self) -> Match:
+        """What matches it from the seq on."""
+        tail = schema.pattern(self._members[self._members.index(" seq:") :], self._records)
+        return re.compile(tail + r"\}", re.ASCII).fullmatch
 
 
 # What the gateway fills in and a node leaves null, by how the schemas say it.
 _OF_GATEWAY = {"about": " about:About?", "actor": " actor:Actor"}
-# By type: its two expressions, who may sign it, which of these members it has.
 _KINDS = {
-    name: (
-        *_compile(name, own, {**predicates_node.RECORDS, **book.RECORDS}),
-        frozenset(book.SIGNERS[name]),
-        tuple(member for member, mark in _OF_GATEWAY.items() if mark in own),
-    )
+    name: _Kind(name, book)
     for book in (predicates_node, predicates_rest)
-    for name, own in book.PREDICATES.items()
+    for name in book.PREDICATES
 }
 # No quote can stand inside a string, so what is before the first of these is a statement's head.
 _SEQ = b',"seq":'
@@ -121,11 +131,11 @@ def _parse_fast(payload: bytes) -> Statement | None:
         return _parse_new(payload, head)
     kind, subject, begin = known
     tail = '{"seq":' + rest.decode()
-    _, match, signers, members = _KINDS[kind]
-    if not mark or match(tail) is None:
+    known_kind = _KINDS[kind]
+    if not mark or known_kind.tail(tail) is None:
         return None
     body = {**begin, **loads(tail[:-1])}
-    if not _check_signer(body, signers, members):
+    if not _check_signer(body, known_kind):
         return None
     return Statement(kind, subject, body)
 
@@ -135,11 +145,11 @@ def _parse_new(payload: bytes, head: bytes) -> Statement | None:
     text = payload.decode()
     kind = text.partition(_PREDICATE_TYPE)[2].partition(wire.TYPE_SUFFIX)[0]
     known = _KINDS.get(kind)
-    if known is None or known[0](text) is None:
+    if known is None or known.whole(text) is None:
         return None
     value = loads(text)
     body, subject = value["predicate"], value["subject"]
-    if not _check_signer(body, known[2], known[3]):
+    if not _check_signer(body, known):
         return None
     if len(head) <= _HEAD_BYTES_KEPT:
         if len(_HEADS) >= _HEADS_KEPT:
@@ -148,9 +158,9 @@ def _parse_new(payload: bytes, head: bytes) -> Statement | None:
     return Statement(kind, subject, body)
 
 
-def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[str, ...]) -> bool:
+def _check_signer(body: dict[str, Any], kind: _Kind) -> bool:
     role = role_of(body["node"])
-    if role not in signers or body["v"] != wire.VERSION:
+    if role not in kind.signers or body["v"] != wire.VERSION:
         return False
     if role == "node":
         if None in _of_node(body):
@@ -159,4 +169,4 @@ def _check_signer(body: dict[str, Any], signers: frozenset[str], members: tuple[
         return False
     if (body["timeMs"] is None) != (body["clock"] == "U"):
         return False
-    return all((body[member] is None) == (role == "node") for member in members)
+    return all((body[member] is None) == (role == "node") for member in kind.members)
