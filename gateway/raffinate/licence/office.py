@@ -79,6 +79,8 @@ class Office:
         self._folder = LicenceFolder(plant, folder)
         self._shelf = Shelf()
         self._told: set[str] = set()
+        self._known: tuple[tuple[int, int], dict[str, tuple[Licence, bytes]]] | None = None
+        self._by_serial: dict[str, list[Licence]] = {}
         self._judged: dict[str, Judged] = {}
         self._permits: dict[str, Permit] = {}
 
@@ -90,7 +92,9 @@ class Office:
             if licence.sha256 not in self._told:
                 replaces = self._folder.replaced(licence)
                 found.append(Version(LICENCE, licence.file, data, licence.number, replaces))
-        rests_on = {ref.partition("/")[0] for item in self._licences() for ref in item.rests_on}
+        rests_on = {
+            ref.partition("/")[0] for item, _ in self._files().values() for ref in item.rests_on
+        }
         for regime, data in self._shelf.shipped(rests_on):
             if regime.sha256 not in self._told:
                 found.append(Version(REGIME, regime.file, data, regime.id, None))
@@ -132,7 +136,7 @@ class Office:
             judged = self._judged.get(item.id)
             found += [
                 (item.id, licence, {} if judged is None else judged.reports)
-                for licence in standing(self._licences(), item.serial, now_ms)
+                for licence in standing(self._licences(item.serial), item.serial, now_ms)
             ]
         permits = {
             equipment: permit.not_after_ms
@@ -148,15 +152,23 @@ class Office:
 
     def _files(self) -> dict[str, tuple[Licence, bytes]]:
         """Licences of the folder and of the registry by SHA-256, with their exact bytes."""
-        found = {licence.sha256: (licence, data) for licence, data in self._shelf.licences()}
-        found.update({licence.sha256: (licence, data) for licence, data in self._folder.files()})
-        return found
+        stamp = (self._folder.changes, self._shelf.changes)
+        if self._known is None or self._known[0] != stamp:
+            known = [*self._shelf.licences(), *self._folder.files()]
+            self._known = (stamp, {licence.sha256: (licence, data) for licence, data in known})
+            self._by_serial = {}
+            for licence, _ in self._known[1].values():
+                for serial in licence.serials:
+                    self._by_serial.setdefault(serial, []).append(licence)
+        return self._known[1]
 
-    def _licences(self) -> tuple[Licence, ...]:
-        return tuple(licence for licence, _ in self._files().values())
+    def _licences(self, serial: str) -> list[Licence]:
+        """Licences that cover a machine."""
+        self._files()
+        return self._by_serial.get(serial, [])
 
     def _nearest(self, item: Equipment, now_ms: int) -> Licence | None:
-        return nearest_licence(self._licences(), item.serial, now_ms)
+        return nearest_licence(self._licences(item.serial), item.serial, now_ms)
 
     def _judge(self, known: Known) -> None:
         """Decide anew where licences, documents or registers changed, and each DECIDE_MS."""
@@ -203,7 +215,7 @@ class Office:
         holder = Holder(
             self._plant.site, item.node, key.keyid, equipment, registers[0], registers[2]
         )
-        licence = choose_licence(self._licences(), item.serial, now_ms)
+        licence = choose_licence(self._licences(item.serial), item.serial, now_ms)
         judged = self._judged.get(equipment)
         if licence is None or judged is None or judged.licence.sha256 != licence.sha256:
             return self._withdrawn(newest, holder, now_ms)
@@ -220,20 +232,16 @@ class Office:
         """No licence is in force: a permit whose licence simply ended runs out with its grace."""
         if newest is None:
             return None
-        before = next(
-            (item for item in self._licences() if item.sha256 == newest.licence_sha256), None
-        )
-        if before is None:
+        found = self._files().get(newest.licence_sha256)
+        if found is None:
             if self._folder.lies(newest.licence_sha256, now_ms):
                 return None
-        elif before in standing(self._licences(), self._serial(newest), now_ms) and (
-            before.revoked_ms is None or now_ms < before.revoked_ms
-        ):
+            return _taken_back(newest, holder, now_ms)
+        before, serial = found[0], self._plant.equipment[newest.equipment].serial
+        stands = before in standing(self._licences(serial), serial, now_ms)
+        if stands and (before.revoked_ms is None or now_ms < before.revoked_ms):
             return None
         return _taken_back(newest, holder, now_ms)
-
-    def _serial(self, permit: Permit) -> str:
-        return self._plant.equipment[permit.equipment].serial
 
 
 def open_evidence(
