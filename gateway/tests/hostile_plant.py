@@ -12,6 +12,7 @@ from hostile_threats import (
     FIRMWARE,
     FLASH,
     LICENCE,
+    PAPERS,
     QUOTA,
     RECEIPTS,
     REPLAY,
@@ -20,6 +21,16 @@ from hostile_threats import (
     WITHHELD,
     hostile,
 )
+from licence_story import (
+    APPROVAL,
+    CURRENT,
+    EXPIRED,
+    NEEDS_APPROVAL,
+    RESTS,
+    Licensed,
+    time_text,
+)
+from licence_story import QUOTA as TERMS
 from raffinate.tlog.hashing import leaf_hash
 from verify_story import make
 
@@ -117,6 +128,74 @@ def use_without_any_licence(plant):
     for item in [item for item in plant.log.files if item["path"].startswith("licences/")]:
         plant.log.files.remove(item)
         (plant.folder / item["path"]).unlink()
+
+
+@hostile(LICENCE, "LICENCE-SUPERSEDED", Licensed)
+def permit_under_a_replaced_version(plant):
+    old = plant.maker.licences["n01"]
+    plant.license(permit=False)
+    plant.maker.licences["n01"] = old
+    plant.permit()
+
+
+@hostile(LICENCE, "USE-OUTSIDE-LICENCE", Licensed)
+def plant_that_runs_on_after_its_licence(plant):
+    end = time_text(plant.maker.time_ms + STEP_MS)
+    plant.license(dates=f"from = 2026-01-01T00:00:00Z\nto = {end}\ngrace_s = 0\n", permit=False)
+    for _ in range(4):
+        plant.usage()
+
+
+# Papers and rules
+
+
+@hostile(PAPERS, "DOCUMENT-ABSENT", Licensed)
+def edited_paper(plant):
+    plant.state(APPROVAL, data=APPROVAL.replace("2026", "2025").encode())
+
+
+@hostile(PAPERS, "X-WITHOUT-PAPER", Licensed)
+def paper_that_nobody_vouches_for(plant):
+    plant.license(NEEDS_APPROVAL)
+    plant.state(APPROVAL, trusted=False)
+
+
+@hostile(PAPERS, "DOCUMENT-UNAUTHENTICATED", Licensed)
+def paper_signed_by_a_stranger(plant):
+    plant.state(APPROVAL, signer=plant.pair_of("stranger", 81))
+
+
+@hostile(PAPERS, "RULE-UNKNOWN", Licensed)
+def rules_that_nobody_signed(plant):
+    plant.license(RESTS)
+    plant.state(CURRENT, trusted=False)
+
+
+@hostile(PAPERS, "EXPIRED-RULE", Licensed)
+def rules_that_were_not_reviewed(plant):
+    plant.state(EXPIRED)
+    plant.license(RESTS)
+
+
+@hostile(PAPERS, "DOCUMENT-ORDER", Licensed)
+def overwritten_paper(plant):
+    plant.state(APPROVAL)
+    plant.state(APPROVAL.replace("start", "operation"))
+
+
+@hostile(PAPERS, "DOCUMENT-HELD", Licensed)
+def paper_deleted_under_a_hold(plant):
+    plant.state(APPROVAL)
+    plant.hold()
+    plant.state(APPROVAL, "delete")
+
+
+# Quotas
+
+
+@hostile(QUOTA, "QUOTA-EXCEEDED", Licensed)
+def more_than_the_quota(plant):
+    plant.license(TERMS.format("run-h", "0.05", "licence"))
 
 
 @hostile(QUOTA, "PERMIT-SERIAL")
@@ -226,6 +305,11 @@ def undeclared_firmware(plant):
 @hostile(FIRMWARE, "CALIBRATION-UNDECLARED")
 def undeclared_calibration(plant):
     plant.usage(calibration="cd" * 32)
+
+
+@hostile(FIRMWARE, "CONFIG-UNDECLARED")
+def undeclared_configuration(plant):
+    plant.usage(config="cd" * 32)
 
 
 # Replays, keys, flash, clocks

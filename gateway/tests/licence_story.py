@@ -32,6 +32,16 @@ effect = "licence"
 valid_from = 2026-01-02
 sources = ["gazette"]
 """
+EXPIRED, CURRENT = (REGIME.format(review=day) for day in ("2026-06-01", "2030-01-01"))
+RESTS = 'rests_on = ["test/1"]\n'
+APPROVAL = """kind = "approval"
+id = "A-7"
+what = "start"
+by = "Authority"
+from = 2026-01-01
+"""
+NEEDS_APPROVAL = '[[requires]]\ndocument = "approval"\n'
+QUOTA = '[[quotas]]\nquantity = "{}"\nlimit = {}\nperiod = "{}"\n'
 
 
 def digest_of(data):
@@ -100,6 +110,10 @@ class Documented:
         self.gateway("document", **{**members, "replaces": replaces, "action": action, **changes})
         self.see()
         return digest
+
+    def hold(self, action="hold", name="h-1"):
+        members = {"kind": "hold", "name": name, "version": 1, "sha256": "ab" * 32}
+        self.gateway("document", **members, replaces=None, action=action)
 
     def work(self, kind, equipment="m-n01"):
         times = {"fromMs": self.maker.time_ms - STEP_MS, "toMs": self.maker.time_ms + STEP_MS}

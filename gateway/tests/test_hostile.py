@@ -14,9 +14,17 @@ from evidence_site import enrolled_site
 from hostile import FIXTURES
 from hostile_flips import flip_all, read_folder
 from hostile_story import Framed, Plant, small
+from licence_story import APPROVAL, CURRENT, NEEDS_APPROVAL, RESTS, Licensed
 from raffinate.audit.bundle import export
 from raffinate.audit.command import main
-from raffinate.audit.findings import CODES, FAIL, INSUFFICIENT, NOTICE, QUESTIONS
+from raffinate.audit.findings import (
+    CODES,
+    EXPIRED_RULE,
+    FAIL,
+    INSUFFICIENT,
+    NOTICE,
+    QUESTIONS,
+)
 from raffinate.audit.policy import format_policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import open_source
@@ -26,7 +34,7 @@ from raffinate.keys import load_public
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "threats.md"
 PROCESSES = 2
-STATUS = {FAIL: 4, INSUFFICIENT: 3}
+STATUS = {FAIL: 4, EXPIRED_RULE: 5, INSUFFICIENT: 3}
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +46,16 @@ def built(tmp_path_factory):
 
 def test_the_plants_that_become_hostile_are_honest_before(tmp_path):
     plain, framed = Plant(tmp_path / "plain"), Framed(tmp_path / "framed", 14)
-    plain.usage()
-    for plant in (plain, framed):
+    licensed = Licensed(tmp_path / "licensed")
+    licensed.state(CURRENT)
+    licensed.state(APPROVAL)
+    licensed.license(RESTS + NEEDS_APPROVAL)
+    for plant in (plain, licensed):
+        plant.usage()
+    for plant in (plain, framed, licensed):
         plant.finish()
-    assert set(plain.judge_it().counts) == {"FRAMES-ABSENT"}
+    for plant in (plain, licensed):
+        assert set(plant.judge_it().counts) == {"FRAMES-ABSENT"}
     assert set(framed.judge_it().counts) <= {"TIME-BOUND"}  # the boot alone: nothing was seen yet
     expected = {fixture.code for fixture in FIXTURES.values()}
     assert not expected & {"FRAMES-ABSENT", "TIME-BOUND"}

@@ -12,7 +12,16 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licence_story import STEP_MS, Licensed, time_text
+from licence_story import (
+    APPROVAL,
+    CURRENT,
+    NEEDS_APPROVAL,
+    QUOTA,
+    RESTS,
+    STEP_MS,
+    Licensed,
+    time_text,
+)
 from raffinate.audit.accounts import DenialSeen
 from raffinate.audit.command import Order, main, run
 from raffinate.audit.report import as_text
@@ -21,7 +30,6 @@ from raffinate.audit.usage_report import as_usage_html
 from raffinate.cli.audit import audit
 from raffinate.errors import ConfigError
 from test_html_report import EVIL, about, outline
-from test_verify_licences import APPROVAL, CURRENT, NEEDS_APPROVAL, QUOTA, RESTS
 
 TERMS = (
     'purpose = "Nd/Pr separation"\n'

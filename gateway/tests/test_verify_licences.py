@@ -8,21 +8,23 @@ import re
 import pytest
 
 from hostile_story import DAY_MS
-from licence_story import REGIME, STEP_MS, Licensed, digest_of, time_text
+from licence_story import (
+    APPROVAL,
+    CURRENT,
+    EXPIRED,
+    NEEDS_APPROVAL,
+    QUOTA,
+    RESTS,
+    STEP_MS,
+    Licensed,
+    digest_of,
+    time_text,
+)
 from raffinate.audit.command import main
 from raffinate.audit.report import as_json, as_text, exit_status
 from verify_story import make
 
 ALWAYS = {"FRAMES-ABSENT"}
-APPROVAL = """kind = "approval"
-id = "A-7"
-what = "start"
-by = "Authority"
-from = 2026-01-01
-"""
-NEEDS_APPROVAL = '[[requires]]\ndocument = "approval"\n'
-RESTS = 'rests_on = ["test/1"]\n'
-EXPIRED, CURRENT = (REGIME.format(review=day) for day in ("2026-06-01", "2030-01-01"))
 
 
 @pytest.fixture
@@ -65,9 +67,6 @@ def test_a_licence_with_conditions_that_hold_passes(plant):
     assert (total.run_ms, total.starts) == (6 * STEP_MS, 2)
     (quota,) = account.quotas
     assert (quota.used.low, quota.used.high) == (6 * STEP_MS, 6 * STEP_MS)
-
-
-QUOTA = '[[quotas]]\nquantity = "{}"\nlimit = {}\nperiod = "{}"\n'
 
 
 @pytest.mark.parametrize(
@@ -262,12 +261,11 @@ def test_documents_are_never_overwritten_and_holds_keep_them(plant):
     plant.state(APPROVAL)
     other = APPROVAL.replace("start", "operation")
     plant.state(other)
-    hold = {"kind": "hold", "name": "h-1", "version": 1, "sha256": "ab" * 32, "replaces": None}
-    plant.gateway("document", **hold, action="hold")
+    plant.hold()
     plant.state(APPROVAL, "delete")
-    plant.gateway("document", **hold, action="release")
+    plant.hold("release")
     plant.state(other, "delete")
-    plant.gateway("document", **hold, action="release")
+    plant.hold("release")
     result = plant.judged()
     assert (result.counts["DOCUMENT-ORDER"], result.counts["DOCUMENT-HELD"]) == (2, 1)
 

@@ -260,7 +260,10 @@ class Conformity:
     def _licence_of(
         self, machine: Machine, use: Use, times: tuple[int | None, int | None]
     ) -> Licence | None:
-        """The licence that use falls under: the permit's, else the best one in force then."""
+        """The licence that use falls under: the permit's, else the best one in force then.
+
+        Of a licence with versions it is the one in force, whichever the permit was given under.
+        """
         from_ms, to_ms = times
         leave = None if use.permit is None else machine.permits.get(use.permit)
         digest = None if leave is None else leave.licence_sha256
@@ -273,7 +276,7 @@ class Conformity:
             for licence in licences
             if licence.from_ms < to_ms
             and from_ms < licence.ends_ms + licence.grace_ms
-            and (licence.sha256 == digest or self._documents.is_newest(licence, from_ms))
+            and self._documents.is_newest(licence, from_ms)
         ]
         return max(
             fitting,

@@ -104,7 +104,7 @@ ABOUT_LICENCE: dict[str, Code] = {
     "LICENCE-SUPERSEDED": Code(
         LICENCE,
         FAIL,
-        "A permit or start rests on a version of a licence that a later one replaced (class D).",
+        "A permit was given under a version of a licence that a later one had replaced (class D).",
         "Compare the two versions; ask why no permit of the later one was given.",
     ),
     "QUOTA-EXCEEDED": Code(

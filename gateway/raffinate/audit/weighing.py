@@ -119,6 +119,8 @@ class Weighing:
     def finish(self, at_ms: int) -> None:
         """The end of the log: the last decisions, and every quota in every period with use."""
         for account, machine, licence in self._open.values():
+            if not self._documents.is_newest(licence):
+                continue  # told when it was replaced, and by permits given under it since
             end_ms = max(licence.from_ms, min(at_ms, licence.ends_ms - 1))
             used = account.ledger.total()
             activity = OPERATION if used.run_ms or used.starts else IDLE
