@@ -184,6 +184,30 @@ STATED = [
     ("screening", GOOD, PASS),
     ("screening", with_papers(screening(denied=["Forwarder"])), FAIL),
     ("screening", with_papers(screening(), screening(name="S-2", denied=["works"])), FAIL),
+    (
+        "screening",
+        with_papers(
+            screening(name="S-0", at=Day("2026-10-01"), to=Day("2026-10-31"), denied=["works"]),
+            screening(),
+        ),
+        PASS,
+    ),
+    (
+        "screening",
+        with_papers(
+            screening(name="S-0", at=Day("2026-10-01"), denied=["works"]),
+            screening(vouched=None),
+        ),
+        FAIL,
+    ),
+    (
+        "screening",
+        with_papers(
+            screening(name="S-0", list="Other list", at=Day("2026-10-01"), denied=["works"]),
+            screening(),
+        ),
+        FAIL,
+    ),
     ("screening", with_papers(screening(scrutinised=["works"])), INSUFFICIENT),
     ("screening", with_papers(screening(cleared=["works"])), INSUFFICIENT),
     ("screening", with_papers(screening(vouched=None)), INSUFFICIENT),

@@ -58,7 +58,10 @@ def duty(case: Case, item: Duty) -> ConditionResult:
         if case.at_ms < due.due_ms:
             following = due
             break
-        if _take(claimed, due) or case.facts.reports is None:
+        if case.facts.reports is None:
+            unproved = True
+            break
+        if _take(claimed, due):
             unproved = True
             continue
         text = f"the report due by {day(due.due_ms)} was not filed in time"

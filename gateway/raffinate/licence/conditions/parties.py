@@ -160,7 +160,7 @@ def _screened(case: Case, names: Names, name: str) -> tuple[str, str]:
     """(what is doubtful, why it is denied) of one party; both empty when it is cleared."""
     cleared = False
     doubt = f"{name!r} is on no vouched screening in date"
-    for known, found in case.papers(Screening):
+    for known, found in _newest_screenings(case):
         if _is_in(names, name, found.denied):
             return "", f"{name!r} is denied by {found.list}"
         owner = next((own for own in names.owners(name) if _is_in(names, own, found.denied)), None)
@@ -173,6 +173,18 @@ def _screened(case: Case, names: Names, name: str) -> tuple[str, str]:
             return f"{name!r} is under scrutiny by {found.list}", ""
         cleared = cleared or (known.proves and _is_in(names, name, found.cleared))
     return ("" if cleared else doubt), ""
+
+
+def _newest_screenings(case: Case) -> list[tuple[Known, Screening]]:
+    """All but those whose list a vouched screening in date has looked at again since."""
+    again: dict[str, int] = {}
+    for _, found in case.proofs(Screening):
+        again[fold(found.list)] = max(found.at_ms, again.get(fold(found.list), found.at_ms))
+    return [
+        (known, found)
+        for known, found in case.papers(Screening)
+        if found.at_ms >= again.get(fold(found.list), found.at_ms)
+    ]
 
 
 def _is_in(names: Names, name: str, listed: tuple[str, ...]) -> bool:
