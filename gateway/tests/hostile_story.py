@@ -168,7 +168,7 @@ class Framed(Plant):
             up_ms = start_up_ms + number * SCAN_MS
             data = format_frame(
                 make.SITE, self.one.node, self.one.keyid[:16], 1, len(self.frames), self.prev,
-                "S", [(make.START_MS + up_ms, up_ms, [("e01/flow_aq", "l/s", flow_ml_s, 3)])],
+                "S", [(make.START_MS + up_ms, up_ms, self._values(number, flow_ml_s))],
             )  # fmt: skip
             self.prev = frame_hash(data)
             self.frames.append(data)
@@ -177,6 +177,12 @@ class Framed(Plant):
         volume_ml = flow_ml_s * STEP_MS // 1000 if volume_ml is None else volume_ml
         self.usage(frames=found, uses=(run, run_ms, 0, volume_ml), **said)
         self.maker.see()
+
+    def _values(self, number, flow_ml_s):
+        """A scan's values; those of `extra` come by turns."""
+        extra = getattr(self, "extra", ())
+        more = [extra[number % len(extra)]] if extra else []
+        return [("e01/flow_aq", "l/s", flow_ml_s, 3), *more]
 
     def finish(self):
         path = format_path(FramePath(self.one.node, self.one.keyid[:16], 1, 0))
