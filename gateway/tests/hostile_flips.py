@@ -7,9 +7,8 @@ is kept from one run over the unchanged bundle, and nothing is kept of a flipped
 from __future__ import annotations
 
 import gc
-import tomllib
 
-from raffinate.audit import conformity, documents, entries, reader
+from raffinate.audit import conformity, documents, entries, machines, reader
 from raffinate.audit import verify as verifying
 from raffinate.audit.policy import parse_policy
 from raffinate.audit.report import EXIT_FAIL, as_text, exit_status
@@ -26,7 +25,7 @@ PURE = (
     (reader, "parse_statement"),
     (documents, "parse_licence"),
     (conformity, "parse_permit"),
-    (tomllib, "loads"),
+    (machines, "loads"),
     (verifying, "parse_note"),
     (Ed25519Verifier, "verify"),
     (EcdsaVerifier, "verify"),
