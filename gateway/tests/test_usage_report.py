@@ -121,7 +121,7 @@ def test_the_table_is_rfc_4180_with_units_in_its_heads(result):
         "h",
     )
     assert {row["record"] for row in rows} == {
-        "use", "quota", "condition", "denial", "acknowledgement"
+        "use", "quota", "condition", "finding", "denial", "acknowledgement"
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from raffinate.audit.findings import (
     EXPIRED_RULE,
     FAIL,
     INSUFFICIENT,
+    LICENCE,
     NOTICE,
     PASS,
     WORST_FIRST,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from raffinate.audit.accounts import Account, ConditionSeen
-    from raffinate.audit.result import KeySeen, LicenceSeen, Result
+    from raffinate.audit.result import Finding, KeySeen, LicenceSeen, Result
 
 MARKS = {PASS: "&#10003;", EXPIRED_RULE: "!", INSUFFICIENT: "?", FAIL: "&#10007;", NOTICE: "i"}
 VOUCHES = {
@@ -99,13 +100,13 @@ def machine_rows(result: Result, account: Account) -> list[tuple[str, str]]:
             rows.append(("Its stages", text(", ".join(said.stages))))
     used = [
         amount_text("run-h", total.run_ms, total.run_ms),
-        f"{total.starts} starts",
+        _count(total.starts, "start"),
         amount_text("volume-l", total.volume_ml, total.volume_ml),
-        f"{account.permits} permits",
+        _count(account.permits, "permit"),
     ]
     if ledger.from_ms is not None:
         used.append(f"{utc(ledger.from_ms, seconds=False)} to {utc(ledger.to_ms, seconds=False)}")
-    rows.append(("Used", ", ".join(used)))
+    rows.append(("Used under it", ", ".join(used)))
     keys = keys_of(result, serial)
     rows += [
         ("Keys of its node", "<br>".join(_key(key) for key in keys) or "none"),
@@ -220,14 +221,37 @@ def noted(result: Result, serial: str, most: int) -> str:
     )
 
 
+def findings_of(result: Result, serial: str) -> list[Finding]:
+    """What was found of the licence question about a machine, the worst first."""
+    found = [
+        item
+        for item in result.findings
+        if item.equipment == serial and CODES[item.code].question == LICENCE
+    ]
+    return sorted(found, key=lambda item: WORST_FIRST.index(CODES[item.code].effect))
+
+
+def findings(result: Result, serial: str, most: int) -> str:
+    """The same as a table."""
+    found = findings_of(result, serial)
+    rows = [
+        (
+            text(item.code),
+            badge(CODES[item.code].effect),
+            text(item.detail),
+            "" if item.index is None else f"entry {item.index}",
+        )
+        for item in found[:most]
+    ]
+    if not rows:
+        return "<p>Nothing was found against its use.</p>"
+    heads = ("Finding", "Effect", "Detail", "Where")
+    return table("Findings about licences", heads, rows) + _more(len(found), most)
+
+
 def codes_of(result: Result, serial: str) -> list[str]:
     """Codes of the licence question that concern the machine, the worst first."""
-    found = {
-        item.code
-        for item in result.findings
-        if item.equipment == serial and CODES[item.code].question == "licence-conformant"
-    }
-    return sorted(found, key=lambda code: (WORST_FIRST.index(CODES[code].effect), code))
+    return list(dict.fromkeys(item.code for item in findings_of(result, serial)))
 
 
 def pairs(caption: str, rows: Iterable[Sequence[str]]) -> str:
@@ -266,6 +290,10 @@ def _clock(keys: Iterable[KeySeen]) -> str:
     if not other:
         return "synchronised (S) in every statement"
     return f"also in state {text(', '.join(other))}: not synchronised then"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _more(count: int, most: int) -> str:

@@ -1,8 +1,8 @@
 """Use under one licence as CSV (RFC 4180): a table of typed rows, with units in the heads. Pure.
 
 `record` says what a row is: `use` of one machine and UTC day (or between two, for intervals that
-reach over midnight), `quota` in a period, `condition`, `denial`, `gap`, `acknowledgement`. A cell
-that a spreadsheet would take for a formula begins with an apostrophe.
+reach over midnight), `quota` in a period, `condition`, `finding`, `denial`, `gap`,
+`acknowledgement`. A cell that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raffinate.audit.account_view import UNITS, acknowledgements, number_text, quota_text
+from raffinate.audit.findings import CODES
 from raffinate.audit.ledger import DAY_MS
+from raffinate.audit.licence_blocks import findings_of
 from raffinate.audit.usage_report import accounts_of
 from raffinate.licence.parts import BASE_UNITS
 
@@ -105,16 +107,7 @@ def _rows(result: Result, account: Account) -> Iterator[Row]:
             "detail": shown.last.text,
             "licence_sha256": shown.licence_sha256,
         }
-    for item in result.denials:
-        if item.serial == serial:
-            yield {
-                "record": "denial",
-                "from_utc": _time(item.time_ms),
-                "result": item.kind,
-                "count": str(item.count),
-                "detail": item.reason,
-                "log_entry": str(item.index),
-            }
+    yield from _found(result, serial)
     line = result.timelines.get(serial)
     for start_ms, end_ms, cause in () if line is None else line.gaps:
         times = {"from_utc": _time(start_ms), "to_utc": _time(end_ms)}
@@ -126,6 +119,28 @@ def _rows(result: Result, account: Account) -> Iterator[Row]:
             "detail": f"{noted.of} by {noted.by}",
             "log_entry": str(noted.index),
         }
+
+
+def _found(result: Result, serial: str) -> Iterator[Row]:
+    """Findings and denials."""
+    for found in findings_of(result, serial):
+        yield {
+            "record": "finding",
+            "condition": found.code,
+            "result": CODES[found.code].effect,
+            "detail": found.detail,
+            "log_entry": "" if found.index is None else str(found.index),
+        }
+    for item in result.denials:
+        if item.serial == serial:
+            yield {
+                "record": "denial",
+                "from_utc": _time(item.time_ms),
+                "result": item.kind,
+                "count": str(item.count),
+                "detail": item.reason,
+                "log_entry": str(item.index),
+            }
 
 
 def _use(amount: Amount) -> Row:

@@ -10,7 +10,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from raffinate.audit import licence_blocks as blocks
-from raffinate.audit.findings import QUESTIONS
+from raffinate.audit.findings import PASS, QUESTIONS
 from raffinate.audit.licence_blocks import badge
 from raffinate.audit.markup import text, utc
 from raffinate.audit.report import NOT_LEGAL_ADVICE
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from raffinate.audit.result import Result
 
 QUOTAS_MAX = 4
+FINDINGS_MAX = 8
 DENIALS_MAX = 6
 GAPS_MAX = 4
 NOTED_MAX = 3
@@ -101,15 +102,12 @@ def as_usage_html(result: Result, about: About, number: str) -> str:
 
 def _machine(result: Result, account: Account) -> str:
     serial = account.serial
-    codes = ", ".join(text(code) for code in blocks.codes_of(result, serial))
     rows = [*blocks.machine_rows(result, account), *blocks.licence_rows(result, account)]
     return "\n".join(
         [
-            (
-                f"<section><h2>{text(serial)}: {badge(result.machines.get(serial, 'PASS'))} "
-                f"{codes}</h2>"
-            ),
+            f"<section><h2>{text(serial)}: {badge(result.machines.get(serial, PASS))}</h2>",
             f'<div class="pairs">{blocks.pairs("Machine, use, licence", rows)}</div>',
+            blocks.findings(result, serial, FINDINGS_MAX),
             blocks.quotas(account, QUOTAS_MAX),
             blocks.conditions(account, brief=True),
             blocks.denials(result, serial, DENIALS_MAX),
