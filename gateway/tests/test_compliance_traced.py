@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from condition_rows import STATED
 from licence_cases import AT_MS, GOOD, licence_of, regime_of
 from raffinate.licence.decide import decide
-from test_decide import STATED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "compliance.md").read_text()

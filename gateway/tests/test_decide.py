@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 import pytest
 
+from condition_rows import STATED, facts, used
 from licence_cases import (
     AT_MS,
     FULL,
@@ -15,293 +15,22 @@ from licence_cases import (
     MINIMAL,
     REGIME,
     Day,
-    approval,
-    assay,
     certificate,
     licence_of,
-    lot,
     ms,
     outcome,
     paper,
-    parameters,
-    party,
     regime_of,
     report,
-    screening,
-    transfer,
-    visit,
     with_papers,
 )
 from raffinate.licence.decide import EXPIRED_RULE, FAIL, INSUFFICIENT, PASS, decide
-from raffinate.licence.facts import Bounds, Used
 
 ENDS_MS = ms("2027-11-01")
 REVOKED = MINIMAL.replace(
     'number = "L-1"',
     f'number = "L-1"\nversion = 2\nreplaces = "{"ab" * 32}"\nrevoked = 2026-12-01T00:00:00Z',
 )
-
-
-def facts(**changed):
-    return replace(GOOD, **changed)
-
-
-def used(index, low, high, *, agree=True):
-    return facts(used={**GOOD.used, index: Used(low, high, agree)})
-
-
-def measured(point, low, high):
-    bounds = Bounds(Fraction(low), Fraction(high))
-    return facts(discharge={**GOOD.discharge, ("o01", point): bounds})
-
-
-STATED = [
-    # condition, facts, result
-    ("vouched", GOOD, PASS),
-    ("vouched", facts(vouched="signature"), PASS),
-    ("vouched", facts(vouched=None), INSUFFICIENT),
-    ("version", GOOD, PASS),
-    ("version", facts(newest=False), FAIL),
-    ("version", facts(newest=None), INSUFFICIENT),
-    ("dates", facts(clock="S"), PASS),
-    ("dates", facts(clock="I"), PASS),
-    ("dates", facts(clock="R"), INSUFFICIENT),
-    ("dates", facts(clock="U"), INSUFFICIENT),
-    ("dates", facts(clock=None), INSUFFICIENT),
-    ("serial", GOOD, PASS),
-    ("serial", facts(serial="SN-2"), FAIL),
-    ("serial", facts(serial=None), INSUFFICIENT),
-    ("seal", GOOD, PASS),
-    ("seal", facts(sealed=False), FAIL),
-    ("seal", facts(sealed=None), INSUFFICIENT),
-    ("site", GOOD, PASS),
-    ("site", facts(site="elsewhere"), FAIL),
-    ("site", facts(site=None), INSUFFICIENT),
-    ("start", facts(start="none"), PASS),
-    ("start", facts(start="permitted"), PASS),
-    ("start", facts(start="hand"), FAIL),
-    ("start", facts(start="bypass"), INSUFFICIENT),
-    ("start", facts(start=None), INSUFFICIENT),
-    ("start", facts(start="no such word"), INSUFFICIENT),
-    ("stages", GOOD, PASS),
-    ("stages", facts(stages=()), PASS),
-    ("stages", facts(stages=("e01", "e03")), FAIL),
-    ("stages", facts(stages=None), INSUFFICIENT),
-    ("sections", GOOD, PASS),
-    ("sections", facts(sections=("extraction", "strip")), FAIL),
-    ("sections", facts(sections=None), INSUFFICIENT),
-    ("activity", facts(activity="operation"), PASS),
-    ("activity", facts(activity="maintenance"), PASS),
-    ("activity", facts(activity="idle"), PASS),
-    ("activity", facts(activity="assembly"), FAIL),
-    ("activity", facts(activity="commissioning"), FAIL),
-    ("activity", facts(activity="repair"), FAIL),
-    ("activity", facts(activity="upgrade"), FAIL),
-    ("activity", facts(activity="calibration"), FAIL),
-    ("activity", facts(activity=None), INSUFFICIENT),
-    ("unchanged", GOOD, PASS),
-    ("unchanged", facts(changed=("firmware",)), FAIL),
-    ("unchanged", facts(changed=None), INSUFFICIENT),
-    ("element-group", facts(plateau=("Nd",)), PASS),
-    ("element-group", facts(plateau=("Dy", "Tb")), INSUFFICIENT),
-    ("element-group", facts(plateau=()), INSUFFICIENT),
-    ("elements", GOOD, PASS),
-    ("elements", facts(elements=("Dy",)), FAIL),
-    ("elements", facts(elements=None), INSUFFICIENT),
-    ("elements", facts(papers=()), INSUFFICIENT),
-    ("elements", with_papers(lot(element="Dy", name="LOT-2")), FAIL),
-    ("elements", with_papers(lot(element="Dy", name="LOT-2", vouched=None)), FAIL),
-    ("elements", with_papers(assay(element="Tb", name="ASSAY-2")), FAIL),
-    ("elements", with_papers(lot(element="Dy", name="LOT-2", equipment=["SN-9"])), PASS),
-    ("elements", with_papers(lot(element="Dy", name="L", produced=Day("2026-10-01"))), PASS),
-    ("elements", with_papers(lot(element="Dy", name="L", produced=Day("2027-01-01"))), PASS),
-    ("elements", with_papers(lot(vouched=None), assay(vouched=None)), INSUFFICIENT),
-    ("purity:Nd", GOOD, PASS),
-    ("purity:Nd", with_papers(lot(), assay(99.95)), FAIL),
-    ("purity:Nd", with_papers(lot(), assay(99.95, vouched=None)), FAIL),
-    ("purity:Nd", with_papers(lot(purity_percent=99.95)), FAIL),
-    ("purity:Nd", facts(purity={"Nd": Bounds(99, 100)}), FAIL),
-    ("purity:Nd", facts(purity=None), INSUFFICIENT),
-    ("purity:Nd", with_papers(lot(), assay(99.6)), INSUFFICIENT),
-    ("purity:Nd", with_papers(lot(), assay(99.5)), PASS),
-    ("purity:Nd", with_papers(lot(), assay(99.6), parameters()), PASS),
-    ("purity:Nd", with_papers(lot(), assay(99.6), parameters(vouched=None)), INSUFFICIENT),
-    ("purity:Nd", with_papers(lot(), assay(99.6), parameters(element="Pr")), INSUFFICIENT),
-    ("purity:Nd", with_papers(lot(), assay(vouched=None)), INSUFFICIENT),
-    ("purity:Nd", with_papers(lot(name="LOT-2")), INSUFFICIENT),
-    ("purity:Nd", with_papers(without=("assay",)), INSUFFICIENT),
-    ("purity:Nd", with_papers(without=("lot",)), PASS),
-    ("quota:run-h/month", used(0, 600 * HOUR_MS, 600 * HOUR_MS), PASS),
-    ("quota:run-h/month", used(0, 600 * HOUR_MS + 1, 600 * HOUR_MS + 1), FAIL),
-    ("quota:run-h/month", facts(used={}), INSUFFICIENT),
-    ("quota:run-h/month", facts(used={0: None}), INSUFFICIENT),
-    ("quota:volume-l/day", GOOD, PASS),
-    ("quota:volume-l/day", used(1, 900_000, 1_000_001), INSUFFICIENT),
-    ("quota:volume-l/day", used(1, 1_000_001, 1_000_002), FAIL),
-    ("quota:reo-kg/year", GOOD, PASS),
-    ("quota:reo-kg/year", used(2, 49_000_000, 51_000_000), INSUFFICIENT),
-    ("quota:reo-kg/year", used(2, 50_000_001, 51_000_000), FAIL),
-    ("quota:reo-kg/year", used(2, 10_000_000, 40_000_000, agree=False), INSUFFICIENT),
-    ("quota:reagent-kg:hcl/licence", GOOD, PASS),
-    ("quota:reagent-kg:hcl/licence", used(3, 12_500_000, 12_500_000), PASS),
-    ("quota:reagent-kg:hcl/licence", used(3, 12_500_001, 12_500_001), FAIL),
-    ("quota:reagent-kg:hcl/licence", facts(used={3: None}), INSUFFICIENT),
-    ("end-use", GOOD, PASS),
-    ("end-use", with_papers(certificate(end_use="MAGNETS for  wind turbines")), PASS),
-    ("end-use", with_papers(certificate(end_use="guidance magnets")), INSUFFICIENT),
-    ("end-use", with_papers(lot(end_use="lasers")), INSUFFICIENT),
-    ("end-use", with_papers(certificate(vouched=None)), INSUFFICIENT),
-    ("end-use", with_papers(certificate(to=Day("2026-12-01"))), INSUFFICIENT),
-    ("end-use", with_papers(without=("end-user-certificate",)), INSUFFICIENT),
-    ("end-user", GOOD, PASS),
-    ("end-user", with_papers(certificate(end_user="other")), INSUFFICIENT),
-    (
-        "end-user",
-        with_papers(certificate(end_user="other"), party("other"), party("magnets")),
-        FAIL,
-    ),
-    (
-        "end-user",
-        with_papers(lot(end_user="other"), party("other"), party("magnets")),
-        FAIL,
-    ),
-    (
-        "end-user",
-        with_papers(certificate(end_user="alias"), party("magnets", aliases=["alias"])),
-        PASS,
-    ),
-    (
-        "end-user",
-        with_papers(certificate(end_user="a"), party("magnets", aliases=["a"], vouched=None)),
-        INSUFFICIENT,
-    ),
-    (
-        "end-user",
-        with_papers(certificate(end_user="a"), *(party(x, aliases=["a"]) for x in ("m", "n"))),
-        INSUFFICIENT,
-    ),
-    ("end-user", with_papers(without=("end-user-certificate",)), INSUFFICIENT),
-    ("screening", GOOD, PASS),
-    ("screening", with_papers(screening(denied=["Forwarder"])), FAIL),
-    ("screening", with_papers(screening(), screening(name="S-2", denied=["works"])), FAIL),
-    (
-        "screening",
-        with_papers(
-            screening(name="S-0", at=Day("2026-10-01"), to=Day("2026-10-31"), denied=["works"]),
-            screening(),
-        ),
-        PASS,
-    ),
-    (
-        "screening",
-        with_papers(
-            screening(name="S-0", at=Day("2026-10-01"), denied=["works"]),
-            screening(vouched=None),
-        ),
-        FAIL,
-    ),
-    (
-        "screening",
-        with_papers(
-            screening(name="S-0", list="Other list", at=Day("2026-10-01"), denied=["works"]),
-            screening(),
-        ),
-        FAIL,
-    ),
-    ("screening", with_papers(screening(scrutinised=["works"])), INSUFFICIENT),
-    ("screening", with_papers(screening(cleared=["works"])), INSUFFICIENT),
-    ("screening", with_papers(screening(vouched=None)), INSUFFICIENT),
-    ("screening", with_papers(screening(to=Day("2026-12-01"))), INSUFFICIENT),
-    ("screening", with_papers(lot(end_user="stranger")), INSUFFICIENT),
-    (
-        "screening",
-        with_papers(screening(denied=["Ma gnets, Ltd"]), party("magnets", names=["Magnets Ltd."])),
-        PASS,
-    ),
-    (
-        "screening",
-        with_papers(
-            screening(cleared=["exporter", "works", "forwarder"], denied=["MÁGNETS, Inc"]),
-            party("magnets", names=["Magnets Ltd."]),
-        ),
-        INSUFFICIENT,
-    ),
-    (
-        "screening",
-        with_papers(screening(denied=["arms"]), party("magnets", owners=["arms"]), party("arms")),
-        INSUFFICIENT,
-    ),
-    ("no-retransfer", GOOD, PASS),
-    ("no-retransfer", with_papers(transfer()), FAIL),
-    ("no-retransfer", with_papers(transfer(vouched=None)), FAIL),
-    ("no-retransfer", with_papers(transfer(equipment=["SN-9"])), PASS),
-    ("no-retransfer", with_papers(transfer(at=Day("2026-10-01"))), PASS),
-    ("no-retransfer", with_papers(transfer(), approval(name="A-2", what="Transfer")), PASS),
-    (
-        "no-retransfer",
-        with_papers(transfer(), approval(name="A-2", what="transfer", vouched=None)),
-        FAIL,
-    ),
-    (
-        "no-retransfer",
-        with_papers(transfer(), approval(name="A-2", what="transfer", licence="L-9")),
-        FAIL,
-    ),
-    ("no-retransfer", with_papers(certificate(commitments=["no-military-use"])), INSUFFICIENT),
-    ("no-military-use", GOOD, PASS),
-    ("no-military-use", with_papers(certificate(vouched=None)), INSUFFICIENT),
-    ("no-military-use", with_papers(certificate(commitments=["no-retransfer"])), INSUFFICIENT),
-    ("no-unlisted-parties", GOOD, PASS),
-    ("no-unlisted-parties", with_papers(lot(end_user="stranger")), INSUFFICIENT),
-    (
-        "no-unlisted-parties",
-        with_papers(
-            lot(end_user="stranger"),
-            *(party(x) for x in ("stranger", "exporter", "works", "magnets", "forwarder")),
-        ),
-        FAIL,
-    ),
-    ("no-unlisted-parties", with_papers(certificate(vouched=None)), INSUFFICIENT),
-    ("document:approval", GOOD, PASS),
-    ("document:approval", with_papers(approval(vouched=None)), INSUFFICIENT),
-    ("document:approval", with_papers(approval(to=Day("2026-12-01"))), INSUFFICIENT),
-    ("document:approval", with_papers(approval(**{"from": Day("2027-01-01")})), INSUFFICIENT),
-    ("document:approval", with_papers(approval(licence="L-9")), INSUFFICIENT),
-    ("document:approval", with_papers(approval(equipment=["SN-9"])), INSUFFICIENT),
-    ("document:approval", with_papers(without=("approval",)), INSUFFICIENT),
-    ("document:visit", GOOD, PASS),
-    ("document:visit", with_papers(visit(vouched=None)), INSUFFICIENT),
-    ("document:visit", with_papers(visit(at=Day("2027-01-01"))), INSUFFICIENT),
-    ("small-amount", with_papers(lot(share_percent=0.05)), INSUFFICIENT),
-    (
-        "small-amount",
-        with_papers(lot(share_percent=0.05), approval(name="A-2", what="lot-1")),
-        PASS,
-    ),
-    (
-        "small-amount",
-        with_papers(lot(share_percent=0.05), approval(name="A-2", what="small amounts")),
-        PASS,
-    ),
-    (
-        "small-amount",
-        with_papers(lot(share_percent=0.05), approval(name="A-2", what="lot-1", vouched=None)),
-        INSUFFICIENT,
-    ),
-    ("acknowledgement", GOOD, PASS),
-    ("acknowledgement", facts(acknowledged=False), INSUFFICIENT),
-    ("acknowledgement", facts(acknowledged=None), INSUFFICIENT),
-    ("discharge:o01/ph", measured("ph", 6, Fraction(19, 2)), PASS),
-    ("discharge:o01/ph", measured("ph", Fraction(599, 100), 7), FAIL),
-    ("discharge:o01/ph", measured("ph", 7, Fraction(951, 100)), FAIL),
-    ("discharge:o01/ph", facts(discharge={}), INSUFFICIENT),
-    ("discharge:o01/radiation", GOOD, PASS),
-    ("discharge:o01/radiation", measured("radiation", 0, 21), FAIL),
-    ("discharge:o01/radiation", facts(discharge={("o01", "radiation"): None}), INSUFFICIENT),
-    ("duty:commissioning report", GOOD, PASS),
-    ("duty:commissioning report", facts(reports={}), PASS),
-    ("rule:test/1", GOOD, PASS),
-]
 
 
 @pytest.mark.parametrize(
