@@ -18,6 +18,7 @@ from raffinate.licence.retention import events_of, retained_until
 from raffinate.licence.shipped import shipped_files, shipped_regimes
 from raffinate.registry.json_toml import DATE_KEYS, json_to_toml
 from raffinate.registry.names import SCORE_MIN, Name, suggest
+from raffinate.registry.shown import visible
 from registry_papers import LICENCE, party
 from test_papers import GOOD
 
@@ -197,6 +198,10 @@ def test_a_later_event_never_shortens_retention():
     long = events_of(parse_paper("p", party()), ms("2029-11-05"), [])
     regimes = shipped_regimes()
     assert retained_until(long, regimes)[0] > retained_until(short, regimes)[0]
+
+
+def test_nothing_of_a_document_moves_the_cursor_or_turns_the_writing():
+    assert visible("# 磁铁\t\x9b2J\u202egnitirw\r\n") == "# 磁铁\t\\u009b2J\\u202egnitirw\\u000d\n"
 
 
 def test_files_are_told_apart_by_what_they_are():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from raffinate.licence.registrar import Registrar
 from raffinate.licence.shipped import shipped_regimes
 from raffinate.registry.holdings import find, read_holdings
 from raffinate.registry.names import suggest
-from raffinate.registry.shown import day, document_json, names_of, newest, row_json, title
+from raffinate.registry.shown import day, document_json, names_of, newest, row_json, title, visible
 
 if TYPE_CHECKING:
     from raffinate.registry.holdings import Holding
@@ -93,7 +94,8 @@ def show(kind: str, name: str, version: int | None, plant: Path, as_json: bool) 
             else "# its bytes are salted and stay here: `raffinate registry disclose`"
         )
     else:
-        click.echo(item.data.decode(), nl=False)
+        text = item.data.decode()
+        click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
 @registry.command()

@@ -102,6 +102,13 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (int, str, type(None))) else str(value)
 
 
+def visible(text: str) -> str:
+    """A document's text for a terminal: what moves the cursor or turns the writing is spelt out."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}" for char in text
+    )
+
+
 def day(time_ms: int) -> str:
     """A time as a day, UTC."""
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}"
