@@ -24,6 +24,7 @@ from raffinate.keys import load_gateway_keys
 from raffinate.licence.papers import parse_paper
 from raffinate.licence.permit import LIFE_MS, is_withdrawal
 from raffinate.licence.vouching import Vouching
+from raffinate.model import Bucket
 from raffinate_wire.permit import parse_permit
 
 HOUR_MS = 3_600_000
@@ -364,6 +365,32 @@ def test_rules_that_a_licence_rests_on_stand_in_the_log_and_in_its_decision(site
     calendar = site.service.snapshot()["calendar"]
     assert "review" in {entry["what"] for entry in calendar}
     assert [entry["at_ms"] for entry in calendar] == sorted(e["at_ms"] for e in calendar)
+
+
+def test_what_an_outfall_measured_is_held_against_the_licences_limits(site):
+    measured, asked = [6.5, 7.5], []
+
+    def history(point, from_ms, to_ms, buckets):
+        asked.append((point, to_ms - from_ms, buckets))
+        return [Bucket(from_ms, 3, *measured, 7.0)]
+
+    site.history = history
+    licence(site, '[[discharge]]\noutfall = "o01"\npoint = "ph"\nlow = 6\nhigh = 9')
+
+    def found(ms):
+        site.tick(ms)
+        conditions = row(site)["licence"]["decision"]["conditions"]
+        return next(item["result"] for item in conditions if item["code"] == "discharge:o01/ph")
+
+    assert found(2000) == "PASS"
+    assert asked == [("o01/ph", DAY_MS + 2000, 1)]
+    measured[1] = 9.1
+    assert found(6000) == "PASS"  # asked for once a minute
+    assert found(60_000) == "FAIL"
+    assert asked[-1][1] == HOUR_MS + 66_000
+    measured[1] = 7.5
+    assert found(60_000) == "FAIL"
+    assert row(site)["permit"]["withdrawn"] is False
 
 
 def test_a_digest_that_changed_asks_for_an_activity(site):

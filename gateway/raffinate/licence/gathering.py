@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from raffinate.evidence.office import Known
     from raffinate.licence.document import Licence, Quota
-    from raffinate.licence.facts import Used
+    from raffinate.licence.facts import Bounds, Used
     from raffinate.licence.papers import Paper, Vouched
     from raffinate.model import Equipment, Plant
 
@@ -41,11 +41,17 @@ class Case:
         return tuple(item.paper for item in self.papers if item.by is not None)
 
 
-def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | None]) -> Facts:
+def gather(
+    plant: Plant,
+    case: Case,
+    known: Known,
+    spent: Mapping[int, Used | None],
+    discharge: Mapping[tuple[str, str], Bounds | None],
+) -> Facts:
     """The facts of `case`, for leave to start it: as they were if it ran now.
 
-    `spent` are its `amounts`. Elements, purity and reports are told by papers alone, which the
-    engine reads itself: besides them there are none.
+    `spent` are its `amounts`, `discharge` what its outfalls measured. Elements, purity and reports
+    are told by papers alone, which the engine reads itself: besides them there are none.
     """
     item = case.item
     key, _ = known.holders[item.id]
@@ -72,6 +78,7 @@ def gather(plant: Plant, case: Case, known: Known, spent: Mapping[int, Used | No
             place: told(quota, spent.get(place)) for place, quota in enumerate(case.licence.quotas)
         },
         acknowledged=_acknowledged(case, known.acknowledged.get(item.id, ())),
+        discharge=discharge,
         reports={},
         changed=tuple(
             dict.fromkeys(one["what"] for one in notes.unexplained(key.info, activities))

@@ -20,6 +20,7 @@ from raffinate.licence.balance import rest
 from raffinate.licence.decide import decide
 from raffinate.licence.folder import LicenceFolder
 from raffinate.licence.gathering import Case, amounts, gather, reports
+from raffinate.licence.outfalls import Outfalls
 from raffinate.licence.permit import (
     LIFE_MS,
     Holder,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from raffinate.licence.document import Licence
     from raffinate.licence.facts import Facts
     from raffinate.licence.outcome import Decision
+    from raffinate.licence.outfalls import History
     from raffinate.licence.vouching import Vouching
     from raffinate.model import Equipment, Plant
 
@@ -72,10 +74,12 @@ class Office:
         folder: Path,
         life_ms: int = LIFE_MS,
         vouching: Callable[[], Vouching] | None = None,
+        outfalls: Outfalls | None = None,
     ) -> None:
         self._plant = plant
         self._life_ms = life_ms
         self._vouching = vouching
+        self._outfalls = outfalls
         self._folder = LicenceFolder(plant, folder)
         self._shelf = Shelf()
         self._told: set[str] = set()
@@ -198,7 +202,10 @@ class Office:
             by = self._shelf.by(licence.sha256, files[licence.sha256][1])
             case = Case(item, licence, machines, newest=True, by=by, papers=papers)
             spent = amounts(case, known)
-            facts = gather(self._plant, case, known, spent)
+            discharge = {}
+            if self._outfalls is not None:
+                discharge = self._outfalls.bounds(licence, known.now_ms)
+            facts = gather(self._plant, case, known, spent, discharge)
             left = rest(licence, spent, case.vouched_papers(), len(machines), known.now_ms)
             decision = decide(licence, regimes, facts, known.now_ms)
             done = reports(case)
@@ -252,13 +259,16 @@ def open_evidence(
     now_ms: int,
     permit_life_ms: int = LIFE_MS,
     vouching: Callable[[], Vouching] | None = None,
+    history: History | None = None,
 ) -> EvidenceService:
     """The evidence service of a gateway: `keys` and `data` were made by `raffinate keys init`.
 
     `vouching` tells whom to believe about documents, as the auditor will; without it nobody.
+    `history` is the series store's, for what outfalls measured.
     Raises ConfigError, RaffinateError (no log, keys of another log), LogStateError.
     """
-    office = Office(plant, licences, permit_life_ms, vouching)
+    outfalls = None if history is None else Outfalls(history)
+    office = Office(plant, licences, permit_life_ms, vouching, outfalls)
     service = EvidenceService(plant, load_gateway_keys(keys), data, office, now_ms)
     service.take_documents(Registrar(shipped_regimes()))
     return service
