@@ -20,6 +20,7 @@ from licence_story import (
     RESTS,
     STEP_MS,
     Licensed,
+    digest_of,
     time_text,
 )
 from raffinate.audit.accounts import DenialSeen
@@ -85,6 +86,7 @@ def test_the_page_says_what_an_inspector_must_see(result):
         "time-trustworthy", "unwitnessed suffix", "Stages",
     ):  # fmt: skip
         assert wanted in page, wanted
+    assert f"approval A-7 <code>{digest_of(APPROVAL.encode())[:16]}</code>" in page
     assert "SN-1" not in page
 
 

@@ -63,6 +63,8 @@ def test_a_licence_with_conditions_that_hold_passes(plant):
         "document:approval"
     ].last.inputs
     assert account.versions[-1] == digest
+    # Their first permits were given before any statement described the machines.
+    assert {serial for serial, _, _ in result.accounts} == set(result.machines) == {"SN-0", "SN-1"}
     total = account.ledger.total()
     assert (total.run_ms, total.starts) == (6 * STEP_MS, 2)
     (quota,) = account.quotas

@@ -124,8 +124,8 @@ class Conformity:
         if machine.digest != digest:
             first = machine.descriptor.serial is None
             self._machines.describe(machine, digest, index)
-            if first and machine.name != equipment:
-                self._weighing.named(equipment, machine)
+            if first and machine.descriptor.serial is not None:
+                self._weighing.named(machine)
 
     def denial(self, index: int, statement: Statement, node: str) -> None:
         """A denial by a node, or by the gateway about one."""

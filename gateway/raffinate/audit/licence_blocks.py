@@ -33,7 +33,7 @@ VOUCHES = {
     "signature": "an issuer of the policy signed it",
     None: "nobody whom the policy trusts",
 }
-DIGITS = 16
+DIGITS, SHA256_DIGITS = 16, 64
 CLASSES = "Class D: direct from telemetry; I: inferred; X: by documents alone, no sensor shows it."
 
 
@@ -186,10 +186,14 @@ def gaps(result: Result, serial: str, most: int) -> str:
 def conditions(account: Account, *, brief: bool = False) -> str:
     """Every condition with class, result, evidence level; what was found once stays found.
 
-    In brief, those that pass and rest on no rule stand in a line.
+    In brief, those that pass and rest on neither rule nor document stand in a line.
     """
     every = sorted(account.conditions.values(), key=_worst_first)
-    told = [seen for seen in every if not brief or seen.worst != PASS or seen.last.rule is not None]
+    told = [
+        seen
+        for seen in every
+        if not brief or seen.worst != PASS or seen.last.rule is not None or _documents(seen)
+    ]
     rows = [
         (text(seen.last.code), badge(seen.worst), seen.last.klass, _condition_text(seen))
         for seen in told
@@ -261,6 +265,7 @@ def pairs(caption: str, rows: Iterable[Sequence[str]]) -> str:
 
 def _condition_text(seen: ConditionSeen) -> str:
     parts = [text(seen.last.text)]
+    parts += _documents(seen)
     if seen.last.waived is not None:
         parts.append(f"waived: {text(seen.last.waived)}")
     if seen.last.rule is not None:
@@ -272,6 +277,17 @@ def _condition_text(seen: ConditionSeen) -> str:
     if seen.against:
         parts.append(f"in {seen.against} of {seen.decisions} decisions")
     return "; ".join(parts)
+
+
+def _documents(seen: ConditionSeen) -> list[str]:
+    """The documents that a condition of class X rests on."""
+    if seen.last.klass != "X" or seen.last.rule is not None or seen.last.code == "vouched":
+        return []
+    return [
+        f"{text(name)} <code>{text(value[:DIGITS])}</code>"
+        for name, value in seen.last.inputs
+        if len(value) == SHA256_DIGITS and not value.strip("0123456789abcdef")
+    ]
 
 
 def _worst_first(seen: ConditionSeen) -> tuple[int, str]:

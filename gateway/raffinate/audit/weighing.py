@@ -8,7 +8,7 @@ start, and else only if it still cannot be shown in the end: papers may come lat
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from raffinate.audit.accounts import Account, ConditionSeen, QuotaSeen
@@ -32,11 +32,25 @@ if TYPE_CHECKING:
     from raffinate.licence.decide import ConditionResult
     from raffinate.licence.document import Licence
     from raffinate.licence.facts import Facts, Used
+    from raffinate.licence.regime import Regime
 
 ACCOUNTS_MAX = 4096
+WAITING_MAX = 1024
 CHANGES_MAX = 1000
 """Decisions of an account because a document took force; later ones wait for the next event."""
 QUOTA, DUTY = "quota", "duty"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A permit of a machine that no statement has described yet, with what was known then."""
+
+    machine: Machine
+    licence: Licence
+    facts: Facts
+    regimes: tuple[Regime, ...]
+    at_ms: int
+    where: Where
 
 
 class Weighing:
@@ -51,6 +65,7 @@ class Weighing:
         self._whole: dict[tuple[str, str], Ledger] = {}
         self._told: set[tuple[str, str, str, str]] = set()
         self._changed: dict[tuple[str, str], int] = {}
+        self._waiting: list[_Waiting] = []
         self._changes = 0
 
     def use(
@@ -67,7 +82,12 @@ class Weighing:
             self._ledger(licence).add(*times, amount)
 
     def permit(self, machine: Machine, licence: Licence, at_ms: int, where: Where) -> None:
-        """A permit was issued."""
+        """A permit was issued; of a machine not described yet it is told when that is known."""
+        if machine.descriptor.serial is None and len(self._waiting) < WAITING_MAX:
+            facts = self._facts(machine, licence, at_ms, OPERATION, "none")
+            now = _Waiting(machine, licence, facts, self._documents.regimes, at_ms, where)
+            self._waiting.append(now)
+            return
         account = self._account(machine, licence)
         if account is not None:
             account.permits += 1
@@ -89,20 +109,19 @@ class Weighing:
                 if account is not None:
                     self._decide(account, machine, licence, at_ms, where, kind, "none")
 
-    def named(self, before: str, machine: Machine) -> None:
-        """The machine's descriptor came: what was kept under its node's name is its serial's."""
-        for key in [key for key in self._result.accounts if key[0] == before]:
-            account = self._result.accounts.pop(key)
-            account.serial = machine.name
-            known = self._result.accounts.setdefault((machine.name, *key[1:]), account)
-            if known is not account:
-                known.permits += account.permits
-                new = [digest for digest in account.versions if digest not in known.versions]
-                known.versions += new
-        for old in [old for old in self._open if old[0] == before]:
-            _, machine, licence = self._open.pop(old)
-            account = self._result.accounts[machine.name, licence.number, licence.issuer]
-            self._open.setdefault((machine.name, old[1]), (account, machine, licence))
+    def named(self, machine: Machine) -> None:
+        """The machine's descriptor came: tell of its permits, by what was known at each."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if one.machine is not machine:
+                self._waiting.append(one)
+                continue
+            account = self._account(machine, one.licence)
+            if account is not None:
+                account.permits += 1
+                said = machine.descriptor
+                facts = replace(one.facts, serial=said.serial, stages=said.stages)
+                self._judge(account, one.licence, facts, one.at_ms, one.where, regimes=one.regimes)
 
     def change(self, at_ms: int, where: Where) -> None:
         """A licence, regime or paper may have taken force: decide what is in use again."""
@@ -118,6 +137,8 @@ class Weighing:
 
     def finish(self, at_ms: int) -> None:
         """The end of the log: the last decisions, and every quota in every period with use."""
+        for machine in {id(one.machine): one.machine for one in self._waiting}.values():
+            self.named(machine)
         for account, machine, licence in self._open.values():
             if not self._documents.is_newest(licence):
                 continue  # told when it was replaced, and by permits given under it since
@@ -230,8 +251,10 @@ class Weighing:
         *,
         final: bool = False,
         only: str | None = None,
+        regimes: tuple[Regime, ...] | None = None,
     ) -> None:
-        decision = decide(licence, self._documents.regimes, facts, at_ms)
+        known = self._documents.regimes if regimes is None else regimes
+        decision = decide(licence, known, facts, at_ms)
         if only is None:
             account.recorded = decision.recorded
             account.as_of_ms = at_ms
