@@ -89,6 +89,7 @@ def test_what_comes_again_is_answered_and_not_stated_again(site):
         (party(extra=f'version = 2\nreplaces = "{"0" * 64}"\n'), "version 1 has SHA-256"),
         (b"\xff\xfe", "UTF-16"),
         (b'colour = "red"\n', "no licence, paper or regime"),
+        (shipped_files()["template"], "template is true, so that it states no rule"),
         (LICENCE.format(number="L-1").replace("12-01", "10-01").encode(), "not after `from`"),
         (LICENCE.format(number="L-1").replace("SN-0", "").encode(), "equipment"),
     ],

@@ -60,7 +60,7 @@ def parse_any(file: str, data: bytes) -> Licence | Paper | Regime:
     if "number" in table or "stages" in table:
         return parse_licence(file, data)
     if "instruments" in table:
-        return parse_regime(file, data)
+        return _no_template(parse_regime(file, data))
     if "kind" in table:
         return parse_paper(file, data)
     raise ConfigError(f"{file}: this is no licence, paper or regime; {_REMEDY}")
@@ -94,6 +94,15 @@ def check_dates(document: Licence | Paper | Regime, now_ms: int) -> Licence | Pa
                 "date, or import it when it is true"
             )
     return document
+
+
+def _no_template(regime: Regime) -> Regime:
+    if regime.template:
+        raise ConfigError(
+            f"{regime.file}: template is true, so that it states no rule of anyone; remove that "
+            "line once its rules are yours"
+        )
+    return regime
 
 
 def _day(at_ms: int) -> str:
