@@ -98,20 +98,21 @@ class Gateway:
             disk_free_bytes_min=storage.disk_free_bytes_min,
         )
         stack.callback(archive.close)
+        series = EmbeddedSeries(storage.data / "series.sqlite", storage.series_bytes_max)
         evidence = open_evidence(
             config.plant,
             storage.keys,
             storage.data,
             config.licences,
             now_ms(),
-            vouching=None if config.policy is None else PolicyFile(config.policy),
+            vouching=_vouching(config),
+            history=series.history,
         )
         stack.callback(evidence.close)
         published = open_published(storage.keys, storage.data)
         askers = open_askers(config.anchors, published, now_ms, read_timestamp)
         stack.callback(askers.stop)
         evidence.ask_outside(askers)
-        series = EmbeddedSeries(storage.data / "series.sqlite", storage.series_bytes_max)
         hub = Hub()
         hub.seed(series.latest(), now_ms())
         projections = self._projections(archive, series)
@@ -145,7 +146,7 @@ class Gateway:
             evidence.snapshot,
             registry,
             time_ms=now_ms,
-            entries=GatewayEntries(storage.keys, storage.data, now_ms),
+            entries=GatewayEntries(storage.keys, storage.data, now_ms, _vouching(config)),
         )
         server = self._server = _Server(app, config.listen.host, config.listen.port)
         self._watch_threads(stack)
@@ -229,6 +230,11 @@ class Gateway:
         if thread.ident is not None:
             thread.join(WORKER_END_S_MAX)
         inbox.close()
+
+
+def _vouching(config: Config) -> PolicyFile | None:
+    """Whom to believe about documents, for one thread."""
+    return None if config.policy is None else PolicyFile(config.policy)
 
 
 def _surroundings(config: Config, session: MqttSession) -> Surroundings:

@@ -69,7 +69,8 @@ class Entries:
                 "state": "kept",
                 "changed": index,
                 "newest": True,
-                "signed_by": ["3f9ac0d1e2b34455" * 4] if found.kind == "assay" else [],
+                "vouched": {"assay": "signature", "lot": "list"}.get(found.kind),
+                "signed_by": "3f9ac0d1e2b34455" * 4 if found.kind == "assay" else None,
                 "title": HOSTILE if found.kind == "party" else "",
             }
             for _, other in self.documents:
@@ -105,7 +106,13 @@ class Entries:
                 "score": 91,
             }
         ]
-        return {"documents": rows, "total": len(rows), "suggestions": alike if rows else []}
+        return {
+            "documents": rows,
+            "total": len(rows),
+            "policy": True,
+            "problem": "",
+            "suggestions": alike if rows else [],
+        }
 
     def document(self, sha256: str) -> tuple[str, bytes] | None:
         """See `raffinate.web.providers.Entries`."""

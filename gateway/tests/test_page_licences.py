@@ -114,7 +114,7 @@ def test_quotas_have_bars_and_numbers_and_say_what_is_not_known(
 ) -> None:
     with opened(browser, address, path=f"{LICENCES}#bat-ext") as page:
         bars = page.locator(".bars li")
-        expect(bars.nth(0)).to_contain_text("16.0 h of running left")
+        expect(bars.nth(0)).to_contain_text("16 h of running left")
         expect(bars.nth(1)).to_contain_text("73 of 4\u202f000 h used")
         expect(bars.nth(2)).to_contain_text("41.2 to 47.9 of 50.0 kg used")
         expect(bars.nth(2)).to_contain_text("judged by the auditor only")

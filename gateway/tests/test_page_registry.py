@@ -158,7 +158,10 @@ def test_the_list_is_searched_and_a_next_version_is_written(browser: Browser, ad
         expect(rows.nth(2)).to_contain_text(HOSTILE)
         expect(page.locator(".documents")).to_contain_text("the auditor's policy decides")
         expect(page.locator(".documents")).to_contain_text("Suggestions only: nothing is merged")
-        expect(rows.filter(has_text="AS-3")).to_contain_text("signature kept of key 3f9ac0d1")
+        expect(page.locator(".documents")).to_contain_text("the auditor uses his own")
+        expect(rows.filter(has_text="AS-3")).to_contain_text("key 3f9ac0d1e2b34455 of the policy")
+        expect(rows.filter(has_text="LOT-17")).to_contain_text("the policy lists it")
+        expect(rows.nth(2)).to_contain_text("nobody whom the policy names")
         page.get_by_label("Which party may this name be").fill("Magnet Wks")
         page.get_by_role("button", name="Suggest").click()
         expect(page.locator(".parties li")).to_have_text(

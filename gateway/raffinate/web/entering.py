@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
+    from raffinate.licence.vouching import Vouching
     from raffinate.registry.holdings import Holding
     from raffinate.registry.names import Name
-    from raffinate.web.registry_shape import PartyJson, RegistryJson, TakenJson
+    from raffinate.web.registry_shape import DocumentJson, PartyJson, RegistryJson, TakenJson
 
 WAIT_S = 20.0
 DOCUMENTS_SHOWN_MAX = 2000
@@ -41,9 +42,10 @@ _FILE = Path("document")
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The registry as it was at `stamp`."""
+    """The registry as it was at `stamp`, judged by `vouching`."""
 
     stamp: str
+    vouching: Vouching | None
     holdings: list[Holding]
     names: list[Name]
     shown: RegistryJson
@@ -53,13 +55,20 @@ class GatewayEntries:
     """Implements `providers.Entries` over the inbox and the database of a gateway's data folder.
 
     The database is only read, and anew when it has changed; what is entered goes the way that
-    commands go.
+    commands go. `vouching`: what a copy of the auditor's policy says now; None without a copy.
     """
 
-    def __init__(self, keys: Path, data: Path, time_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        keys: Path,
+        data: Path,
+        time_ms: Callable[[], int],
+        vouching: Callable[[], Vouching] | None = None,
+    ) -> None:
         self._keys = keys
         self._data = data
         self._time_ms = time_ms
+        self._vouching = vouching
         self._lock = Lock()
         self._last: _Read | None = None
 
@@ -114,14 +123,17 @@ class GatewayEntries:
     def _read(self) -> _Read:
         """Every document is parsed for it, so that one thread does it for all who ask."""
         with self._lock:
+            vouching = None if self._vouching is None else self._vouching()
             with read_only(self._data) as connection:
                 stamp = _stamp(connection)
-                signers = _signers(connection)
-            if self._last is None or self._last.stamp != stamp:
-                holdings = read_holdings(self._data)
-                names = known_names(holdings, _regimes(holdings))
-                shown = _shown(holdings, signers, names)
-                self._last = _Read(stamp, holdings, names, shown)
+                last = self._last
+                if last is not None and (last.stamp, last.vouching) == (stamp, vouching):
+                    return last
+                signed = _signatures(connection)
+            holdings = read_holdings(self._data)
+            names = known_names(holdings, _regimes(holdings))
+            shown = _shown(holdings, signed, names, vouching)
+            self._last = _Read(stamp, vouching, holdings, names, shown)
             return self._last
 
     def _ask(
@@ -149,18 +161,21 @@ def _stamp(connection: sqlite3.Connection) -> str:
     return f"{digest.hexdigest()} {count}"
 
 
-def _signers(connection: sqlite3.Connection) -> dict[str, list[str]]:
-    """Key ids of the signatures kept, by the SHA-256 of what they sign."""
-    found: dict[str, list[str]] = {}
+def _signatures(connection: sqlite3.Connection) -> dict[str, bytes]:
+    """The envelope kept with a document, by the SHA-256 of what it signs."""
     query = "SELECT name, data FROM documents WHERE kind = 'signature'"
-    for name, data in connection.execute(query):
-        try:
-            keyid = dsse.decode_envelope(bytes(data), SIGNED_BYTES_MAX).keyid
-        except RejectedError:
-            continue
-        digest = name.rpartition("/")[2].removesuffix(".dsse")
-        found.setdefault(digest, []).append(keyid)
-    return found
+    return {
+        name.rpartition("/")[2].removesuffix(".dsse"): bytes(data)
+        for name, data in connection.execute(query)
+    }
+
+
+def _signer(envelope: bytes | None) -> str | None:
+    """Its key id, which nobody has judged."""
+    try:
+        return None if envelope is None else dsse.decode_envelope(envelope, SIGNED_BYTES_MAX).keyid
+    except RejectedError:
+        return None
 
 
 def _regimes(holdings: Iterable[Holding]) -> list[Regime]:
@@ -171,29 +186,21 @@ def _regimes(holdings: Iterable[Holding]) -> list[Regime]:
 
 
 def _shown(
-    holdings: list[Holding], signers: dict[str, list[str]], names: list[Name]
+    holdings: list[Holding],
+    signed: dict[str, bytes],
+    names: list[Name],
+    vouching: Vouching | None,
 ) -> RegistryJson:
     latest = {item.row.sha256 for item in newest(holdings)}
     ordered = sorted(holdings, key=lambda item: item.row.index, reverse=True)
     return {
         "documents": [
-            {
-                "kind": item.row.kind,
-                "name": item.row.name,
-                "version": item.version,
-                "sha256": item.row.sha256,
-                "replaces": item.row.replaces,
-                "index": None if item.row.index < 0 else item.row.index,
-                "time_ms": None if item.row.index < 0 else item.row.time_ms,
-                "state": item.row.state,  # type: ignore[typeddict-item]
-                "changed": None if item.row.changed < 0 else item.row.changed,
-                "newest": item.row.sha256 in latest,
-                "signed_by": signers.get(item.row.sha256, []),
-                "title": title(item),
-            }
+            _document(item, signed.get(item.row.sha256), vouching, item.row.sha256 in latest)
             for item in ordered[:DOCUMENTS_SHOWN_MAX]
         ],
         "total": len(holdings),
+        "policy": vouching is not None,
+        "problem": "" if vouching is None else vouching.problem,
         "suggestions": [
             {
                 "name": one.name,
@@ -206,3 +213,28 @@ def _shown(
             for one in find_alike(holdings, names)
         ],
     }
+
+
+def _document(
+    item: Holding, envelope: bytes | None, vouching: Vouching | None, is_newest: bool
+) -> DocumentJson:
+    row = item.row
+    by = None
+    if vouching is not None and item.data is not None:
+        by = vouching.by(row.sha256, item.data, envelope)
+    found: Any = {
+        "kind": row.kind,
+        "name": row.name,
+        "version": item.version,
+        "sha256": row.sha256,
+        "replaces": row.replaces,
+        "index": None if row.index < 0 else row.index,
+        "time_ms": None if row.index < 0 else row.time_ms,
+        "state": row.state,
+        "changed": None if row.changed < 0 else row.changed,
+        "newest": is_newest,
+        "vouched": by,
+        "signed_by": _signer(envelope),
+        "title": title(item),
+    }
+    return found  # type: ignore[no-any-return]

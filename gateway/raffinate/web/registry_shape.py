@@ -84,8 +84,9 @@ class DocumentJson(TypedDict):
 
     `index`, `time_ms` of the statement that brought it, null where the log began before there was
     a register; `state`: kept, deleted, held, released; `changed`: index of its newest statement.
-    `newest`: kept, and no later version is. `signed_by`: key ids of the signatures that are kept
-    with it, whose keys nobody has judged here. `title`: a few words that tell people which it is.
+    `newest`: kept, and no later version is. `vouched`: by the copy of the auditor's policy that
+    this gateway was given; null: by nobody whom it names, or no copy was given. `signed_by`: key
+    id of the signature that is kept with it. `title`: a few words that tell people which it is.
     """
 
     kind: str
@@ -98,7 +99,8 @@ class DocumentJson(TypedDict):
     state: Literal["kept", "deleted", "held", "released"]
     changed: int | None
     newest: bool
-    signed_by: list[str]
+    vouched: Literal["list", "signature"] | None
+    signed_by: str | None
     title: str
 
 
@@ -126,10 +128,16 @@ class SuggestionJson(TypedDict):
 
 
 class RegistryJson(TypedDict):
-    """The newest documents first, 2,000 at most; `total` is how many there are."""
+    """The newest documents first, 2,000 at most; `total` is how many there are.
+
+    `policy`: the gateway was given a copy of the auditor's policy; `problem`: why it cannot be
+    used, or "".
+    """
 
     documents: list[DocumentJson]
     total: int
+    policy: bool
+    problem: str
     suggestions: list[SuggestionJson]
 
 

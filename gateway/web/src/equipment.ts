@@ -5,8 +5,11 @@ import { icon, type IconName } from "./icons";
 import { acknowledgeWords } from "./licences/words";
 import type { Store } from "./store";
 import type { EquipmentEvidence } from "./types";
-import { formatDate, formatTime } from "./when";
+import { formatDate, formatDay, formatTime } from "./when";
 import { permission, reasonWords, registersWords, runWords, type Remark } from "./words";
+
+/** Around its end the hour of a licence's end matters, else the day. */
+const NEAR_MS = 2 * 86_400_000;
 
 export class EquipmentPanel {
   readonly element = h("section", {
@@ -60,7 +63,7 @@ function machine(item: EquipmentEvidence, nowMs: number): HTMLLIElement {
     h(
       "div",
       { class: "machine-more muted" },
-      h("span", {}, documents(item)),
+      h("span", {}, documents(item, nowMs)),
       h("span", { class: "registers" }, registersWords(item)),
     ),
   ];
@@ -94,14 +97,16 @@ export function remark(state: Remark): HTMLElement {
 }
 
 /** Licence and permit; what the reason has named already is not named again. */
-function documents(item: EquipmentEvidence): string {
+function documents(item: EquipmentEvidence, nowMs: number): string {
   const { licence, permit, reason } = item;
   const parts: string[] = [];
   if (licence === null) {
     if (!reason.includes("no licence")) parts.push("No licence");
   } else {
     const number = reason.includes(licence.number) ? "" : ` ${licence.number}`;
-    parts.push(`Licence${number} to ${formatDate(licence.to_ms)}`);
+    const near = Math.abs(licence.to_ms - nowMs) < NEAR_MS;
+    const end = near ? formatDate(licence.to_ms) : formatDay(licence.to_ms);
+    parts.push(`Licence${number} to ${end}`);
   }
   if (permit === null) parts.push("no permit");
   else if (!reason.includes(`permit ${permit.serial} `)) parts.push(`permit ${permit.serial}`);

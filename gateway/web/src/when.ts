@@ -9,6 +9,10 @@ export function formatTime(ms: number): string {
   });
 }
 
+export function formatDay(ms: number): string {
+  return new Date(ms).toLocaleDateString([], { year: "numeric", month: "short", day: "numeric" });
+}
+
 export function formatDate(ms: number): string {
   return new Date(ms).toLocaleString([], {
     year: "numeric",

@@ -14,7 +14,8 @@ function row(over: Partial<DocumentRow>): DocumentRow {
     state: "kept",
     changed: 7,
     newest: true,
-    signed_by: [],
+    vouched: null,
+    signed_by: null,
     title: "",
     ...over,
   };
@@ -41,7 +42,7 @@ describe("search", () => {
   const rows = [
     row({}),
     row({ kind: "party", name: "magnet-works", title: "Magnet Works \u78c1\u94a2\u5382" }),
-    row({ name: "LOT-16", newest: false, sha256: "ab".repeat(32), signed_by: ["3f9a".repeat(16)] }),
+    row({ name: "LOT-16", newest: false, sha256: "ab".repeat(32), signed_by: "3f9a".repeat(16) }),
   ];
   const names = (kind: string, asked: string, all = false): string[] =>
     search(rows, kind, asked, all).map((one) => one.name);
@@ -80,10 +81,15 @@ describe("words", () => {
     expect(hintOf(field(over))).toBe(words);
   });
 
-  it("never say that a signature was judged here", () => {
-    expect(vouchWords(row({}))).toBe("no signature kept");
-    expect(vouchWords(row({ signed_by: ["3f9a".repeat(16)] }))).toBe(
-      "signature kept of key 3f9a3f9a3f9a3f9a",
-    );
+  it.each([
+    [null, null, false, "no signature kept, not judged here"],
+    [null, "3f9a", false, "signature kept of key 3f9a3f9a3f9a3f9a, not judged here"],
+    [null, null, true, "nobody whom the policy names; no signature kept"],
+    [null, "3f9a", true, "nobody whom the policy names; signature kept of key 3f9a3f9a3f9a3f9a"],
+    ["list", null, true, "the policy lists it"],
+    ["signature", "3f9a", true, "key 3f9a3f9a3f9a3f9a of the policy signed it"],
+  ])("tell who vouches: %s, %s, policy %s", (vouched, key, policy, words) => {
+    const signed_by = key === null ? null : key.repeat(16);
+    expect(vouchWords(row({ vouched, signed_by }), policy)).toBe(words);
   });
 });

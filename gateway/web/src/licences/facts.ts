@@ -9,7 +9,6 @@ import { formatUtc } from "../when";
 import { registersWords } from "../words";
 import { periodWords, quotaBar, quotaName, type Bar } from "./words";
 
-const MS_PER_H = 3_600_000;
 const ML_PER_L = 1000;
 
 /** Rows of name and value for the licence in force. */
@@ -80,7 +79,7 @@ export function bars(item: EquipmentEvidence): Node[] {
   if (permit !== null) {
     const { run_ms_left: runLeft, volume_ml_left: volumeLeft } = permit;
     if (typeof runLeft === "number") {
-      found.push(h("li", {}, h("strong", {}, "Permit"), ` ${hours(runLeft)} h of running left`));
+      found.push(h("li", {}, h("strong", {}, "Permit"), ` ${formatSpan(runLeft)} of running left`));
     }
     if (typeof volumeLeft === "number") {
       const litres = (Math.max(0, volumeLeft) / ML_PER_L).toFixed(1);
@@ -113,10 +112,6 @@ export function denialLine(item: EquipmentEvidence): Node[] {
 
 function text(words: string): Node {
   return h("span", { class: "muted" }, words);
-}
-
-function hours(ms: number): string {
-  return (Math.max(0, ms) / MS_PER_H).toFixed(1);
 }
 
 function standing(licence: LicenceShown, nowMs: number): string {

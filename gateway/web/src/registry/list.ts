@@ -19,6 +19,7 @@ export class List {
   private readonly count = h("p", { class: "muted", role: "status" });
   private readonly box = h("div");
   private readonly suggestions = h("div");
+  private readonly policy = h("p", { class: "muted" });
   private readonly open: Open;
   private registry: Registry | null = null;
 
@@ -39,8 +40,9 @@ export class List {
       h(
         "p",
         { class: "muted" },
-        "Versions are never written over; each is a statement in the log. Whether a document counts, the auditor's policy decides: it lists its digest, or has the key that signed it. This gateway judges no signature.",
+        "Versions are never written over; each is a statement in the log. Whether a document counts, the auditor's policy decides: it lists its digest, or has the key that signed it.",
       ),
+      this.policy,
       h(
         "div",
         { class: "search" },
@@ -77,6 +79,7 @@ export class List {
   private draw(): void {
     const { registry } = this;
     if (registry === null) return;
+    setText(this.policy, policyWords(registry));
     const found = search(registry.documents, this.kind.value, this.asked.value, this.all.checked);
     const shown = found.slice(0, ROWS_SHOWN);
     setText(this.count, countWords(found.length, shown.length, registry));
@@ -124,7 +127,7 @@ export class List {
         row.time_ms === null ? "before there was a register" : formatUtc(row.time_ms),
         h("small", { class: "muted" }, entryWords(row.index).replace(", ", "")),
       ),
-      cell("Who vouches", vouchWords(row)),
+      cell("Who vouches", vouchWords(row, this.registry?.policy ?? false)),
       cell(
         "SHA-256",
         h("span", { class: "code", title: row.sha256 }, row.sha256.slice(0, DIGITS_SHOWN)),
@@ -178,6 +181,13 @@ class Open {
     }
     this.element.replaceChildren(head, digest, body, buttons);
   }
+}
+
+function policyWords({ policy, problem }: Registry): string {
+  if (problem !== "") return `The copy of the auditor's policy cannot be used: ${problem}`;
+  return policy
+    ? "Who vouches is judged here by the copy of the policy that this gateway was given; the auditor uses his own."
+    : "This gateway was given no copy of the policy, and judges no document.";
 }
 
 function countWords(found: number, shown: number, registry: Registry): string {

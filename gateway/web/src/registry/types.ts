@@ -50,13 +50,16 @@ export interface DocumentRow {
   state: string;
   changed: number | null;
   newest: boolean;
-  signed_by: string[];
+  vouched: string | null;
+  signed_by: string | null;
   title: string;
 }
 
 export interface Registry {
   documents: DocumentRow[];
   total: number;
+  policy: boolean;
+  problem: string;
   suggestions: Alike[];
 }
 

@@ -46,17 +46,20 @@ export function search(
   return rows.filter((row) => {
     if (kind !== "" && row.kind !== kind) return false;
     if (!allVersions && !row.newest) return false;
-    const text = [row.kind, row.name, row.title, row.sha256, row.state, ...row.signed_by]
+    const text = [row.kind, row.name, row.title, row.sha256, row.state, row.signed_by ?? ""]
       .join(" ")
       .toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }
 
-/** Who vouches, as far as a gateway can say. */
-export function vouchWords(row: DocumentRow): string {
-  if (row.signed_by.length === 0) return "no signature kept";
-  return `signature kept of key ${row.signed_by.map((key) => key.slice(0, 16)).join(", ")}`;
+/** Who vouches: by a copy of the auditor's policy, where the gateway was given one. */
+export function vouchWords(row: DocumentRow, policy: boolean): string {
+  const key = row.signed_by?.slice(0, 16) ?? "";
+  if (row.vouched === "list") return "the policy lists it";
+  if (row.vouched === "signature") return `key ${key} of the policy signed it`;
+  const kept = key === "" ? "no signature kept" : `signature kept of key ${key}`;
+  return policy ? `nobody whom the policy names; ${kept}` : `${kept}, not judged here`;
 }
 
 export function likeWords(score: number): string {
