@@ -28,7 +28,7 @@ def test_every_command_is_there_and_explains_itself(capsys):
     names = main.list_commands(context)
     assert set(names) == {
         "demo", "init", "gateway", "check", "export", "keys", "audit", "activity", "node",
-        "regime", "witness",
+        "licence", "regime", "registry", "witness",
     }  # fmt: skip
     for name in names:
         assert name in out
