@@ -134,10 +134,10 @@ def _parser(*, usage: bool) -> argparse.ArgumentParser:
     else:
         parser.add_argument("--html", type=Path, metavar="FILE", help="write a report there")
         parser.add_argument("--resume", type=Path, metavar="FILE", help="go on after a break")
-    parser.add_argument("--from", dest="start", metavar="TIME", help="begin of the period")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
-    parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
+        parser.add_argument("--from", dest="start", metavar="TIME", help="begin of the period")
+        parser.add_argument("--to", dest="end", metavar="TIME", help="end of the period")
+        parser.add_argument("--pin", type=Path, metavar="FILE", help="a checkpoint seen before")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
     parser.add_argument("--processes", type=int, metavar="N", help="by default one a core")
     return parser
 

@@ -53,6 +53,7 @@ class Documents:
         self._result = result
         self._licences: dict[str, Licence | None] = {}
         self._by: dict[str, By] = {}
+        self._of: dict[str, list[Licence]] = {}
         self._stated: dict[str, _Stated] = {}
         self._newest: dict[tuple[str, str], tuple[int, str]] = {}
         self._holds: set[str] = set()
@@ -87,11 +88,7 @@ class Documents:
 
     def licences(self, serial: str | None) -> list[Licence]:
         """Licences of a machine that the log has named so far."""
-        return [
-            licence
-            for licence in self._licences.values()
-            if licence is not None and licence.covers(serial)
-        ]
+        return [] if serial is None else self._of.get(serial, [])
 
     def by(self, digest: str) -> By:
         """Who vouches for a licence that was named."""
@@ -133,6 +130,8 @@ class Documents:
                 self._result.add("LICENCE-UNAUTHENTICATED", digest, index=index, equipment=serial)
         self._result.licences[digest] = LicenceSeen(digest, licence, by)
         if licence is not None:
+            for serial in licence.serials:
+                self._of.setdefault(serial, []).append(licence)
             if licence.replaces is not None and by is not None:
                 self._replaced_ms.setdefault(licence.replaces, at_ms)
             ends_ms = licence.ends_ms

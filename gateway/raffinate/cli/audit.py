@@ -96,6 +96,7 @@ def verify(
     "--html", "html_file", type=click.Path(path_type=Path), help="Write one page to file there."
 )
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a table there.")
+@click.option("--processes", type=click.IntRange(min=1), help="By default one a core.")
 @click.pass_context
 def usage(
     ctx: click.Context,
@@ -104,13 +105,21 @@ def usage(
     licence: str,
     html_file: Path | None,
     csv_file: Path | None,
+    processes: int | None,
 ) -> None:
     """Report how machines were used under one licence, from the audit bundle BUNDLE alone.
 
     The bundle is judged by the way; the exit status is that of `audit verify`. The same as
     raffinate-verify usage.
     """
-    order = Order(bundle, policy_file, html=html_file, licence=licence, csv=csv_file)
+    order = Order(
+        bundle,
+        policy_file,
+        processes=processes,
+        html=html_file,
+        licence=licence,
+        csv=csv_file,
+    )
     with _progress("entries") as advance:
         result = run(order, advance)
     click.echo(usage_text(result, licence), nl=False)
