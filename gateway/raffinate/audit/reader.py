@@ -108,7 +108,11 @@ class Reader:
         self._first, self._entries = first, entries
         if len(self._roots) >= _ROOTS_KEPT:
             self._roots.clear()
+        tails, tail = self._tails, dsse.TAIL
         for index, (entry, leaf) in enumerate(zip(entries, leaves, strict=True), first):
+            signer = tails.get(entry[tail])
+            if signer is not None and self._is_alike(index, entry, leaf, signer, signatures):
+                continue
             item = self._judge(index, entry, leaf, signatures)
             if item is not None:
                 self._settle(chunk)
@@ -118,31 +122,32 @@ class Reader:
         for signer in self._going:
             self._look(signer)
 
-    def _judge(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
-        """Put a statement into its key's rows, or make it a run; None if it was one."""
-        signer = self._tails.get(entry[dsse.TAIL])
-        if signer is None:
-            return self._other(index, entry, leaf, signatures)
+    def _is_alike(
+        self, index: int, entry: bytes, leaf: bytes, signer: _Signer, signatures: bool
+    ) -> bool:
+        """Put a statement into its key's rows if it is in order and has a shape of the key."""
         for opening, shape in signer.openings:
             found = opening.read(entry)
             if found is None:
                 continue
             rest, signature, digest = found
+            match = shape.match(rest, opening.skip)
+            if match is None:
+                continue
             if signatures:
                 try:
                     dsse.verify_digest(signature, digest, signer.public)
-                except RejectedError as error:
-                    return Entry(index, entry, leaf, known=True, fault=str(error))
-            match = shape.match(rest, opening.skip)
-            if match is None:  # another shape of this begin, or none
-                payload = opening.head + rest[opening.skip :]
-                return self._statement(index, entry, leaf, signer, payload)
-            self._add(index, leaf, signer, shape, match.groups())
-            return None
-        return self._other(index, entry, leaf, signatures)
+                except RejectedError:
+                    return False
+            rows = signer.rows
+            if rows is None or rows.shape is not shape:
+                rows = self._open(signer, shape)
+            rows.add(index, leaf, match.groups())
+            return True
+        return False
 
-    def _other(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
-        """The same for an envelope of another form or type, of no known key, with a new begin."""
+    def _judge(self, index: int, entry: bytes, leaf: bytes, signatures: bool) -> Entry | None:
+        """Judge any other entry; None when it is a usage statement, which is put with the runs."""
         try:
             envelope = dsse.decode_envelope(entry)
         except RejectedError:
@@ -181,13 +186,17 @@ class Reader:
         """Put a statement into rows if the key has its shape, which is then tried first."""
         for pair in signer.openings:
             opening, shape = pair
+            match = None
             if payload.startswith(opening.head):
                 match = shape.match(payload, len(opening.head))
-                if match is not None:
-                    signer.openings.remove(pair)
-                    signer.openings.insert(0, pair)
-                    self._add(index, leaf, signer, shape, match.groups())
-                    return True
+            if match is not None:
+                signer.openings.remove(pair)
+                signer.openings.insert(0, pair)
+                rows = signer.rows
+                if rows is None or rows.shape is not shape:
+                    rows = self._open(signer, shape)
+                rows.add(index, leaf, match.groups())
+                return True
         return False
 
     def _learn(self, signer: _Signer, statement: Statement, payload: bytes) -> bool:
@@ -203,17 +212,12 @@ class Reader:
         signer.openings[:0] = [(opening, shape) for opening in shape.openings]
         return True
 
-    def _add(
-        self, index: int, leaf: bytes, signer: _Signer, shape: Shape, values: tuple[bytes, ...]
-    ) -> None:
-        rows = signer.rows
-        if rows is None or rows.shape is not shape:
-            self._finish(signer)
-            rows = signer.rows = Rows(shape)
-            self._going.append(signer)
-        rows.indices.append(index)
-        rows.leaves.append(leaf)
-        rows.values.append(values)
+    def _open(self, signer: _Signer, shape: Shape) -> Rows:
+        """New rows for a key; those it had end."""
+        self._finish(signer)
+        rows = signer.rows = Rows(shape)
+        self._going.append(signer)
+        return rows
 
     def _look(self, signer: _Signer) -> None:
         """Make runs of a key's rows; the last may go on."""
@@ -251,8 +255,9 @@ class Reader:
     def _known(self, sizes: Sequence[bytes]) -> list[bytes | None]:
         """The log's roots at sizes, in hexadecimal; None where one is not known."""
         roots = self._roots
-        for size in set(sizes) - roots.keys():
-            self._root(size)
+        for size in set(sizes):
+            if size not in roots:
+                self._root(size)
         return list(map(roots.get, sizes))
 
     def _root(self, size: bytes) -> bytes | None:

@@ -95,6 +95,12 @@ class Rows:
     values: list[tuple[bytes, ...]] = field(default_factory=list)
     run: Run | None = None
 
+    def add(self, index: int, leaf: bytes, values: tuple[bytes, ...]) -> None:
+        """One more."""
+        self.indices.append(index)
+        self.leaves.append(leaf)
+        self.values.append(values)
+
     def runs(
         self, begin: Callable[[int, bytes], Run], roots: Roots, *, join: bool
     ) -> Iterator[Run]:
