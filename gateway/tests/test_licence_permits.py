@@ -38,6 +38,14 @@ purpose = "separation"
 """
 
 
+def speaking_site(*where, **plant):
+    """An enrolled site whose nodes have stated their boot."""
+    site, nodes = enrolled_site(*where, **plant)
+    for node in nodes:
+        site.submit(node, node.boot())
+    return site, nodes
+
+
 def permits(messages):
     return [message for message in messages if "/permit/" in message.topic]
 
@@ -211,7 +219,7 @@ def test_a_version_takes_the_place_of_the_one_before_from_its_own_begin():
 
 
 def test_a_permit_stands_in_the_log_before_it_is_published(tmp_path):
-    site, (node,) = enrolled_site(tmp_path)
+    site, (node,) = speaking_site(tmp_path)
     data = site.licence()
     assert permits(site.tick(500)) == []
     found = permits(site.tick(2000))
@@ -235,10 +243,10 @@ def test_a_permit_stands_in_the_log_before_it_is_published(tmp_path):
 
 
 def test_permits_are_renewed_in_time_with_growing_serials_over_restarts(tmp_path):
-    site, (node,) = enrolled_site(tmp_path)
+    site, (node,) = speaking_site(tmp_path)
     site.licence()
     site.tick(2000)
-    site.submit(node, node.boot(), node.usage(70_000))
+    site.submit(node, node.usage(70_000))
     serials = []
     for _ in range(6):
         site.reopen()
@@ -251,9 +259,9 @@ def test_permits_are_renewed_in_time_with_growing_serials_over_restarts(tmp_path
 
 
 def test_after_the_licence_no_permit_is_given_and_the_page_says_why(tmp_path):
-    site, (node,) = enrolled_site(tmp_path)
+    site, (node,) = speaking_site(tmp_path)
     site.licence(end_s=120, grace_s=20)
-    site.submit(node, node.boot(), node.usage())
+    site.submit(node, node.usage())
     (permit,) = permits(site.tick(2000))
     assert payload_of(permit).not_after_ms == START_MS + 120_000
     seen = []
@@ -276,7 +284,7 @@ def test_after_the_licence_no_permit_is_given_and_the_page_says_why(tmp_path):
 
 
 def test_a_bad_licence_file_is_named_and_stops_no_other(tmp_path):
-    site, _ = enrolled_site(tmp_path, 2, equipment=(("bat-ext", "n01"), ("bat-scrub", "n02")))
+    site, _ = speaking_site(tmp_path, 2, equipment=(("bat-ext", "n01"), ("bat-scrub", "n02")))
     site.licence("good.toml", "SN-0")
     (site.licences / "bad.toml").write_bytes(b"number =")
     site.licence("stranger.toml", "SN-99")
@@ -293,7 +301,7 @@ def test_a_bad_licence_file_is_named_and_stops_no_other(tmp_path):
 
 
 def test_a_licence_version_is_stated_once_and_names_what_it_replaces(tmp_path):
-    site, _ = enrolled_site(tmp_path)
+    site, _ = speaking_site(tmp_path)
     first = parse_licence("a.toml", site.licence())
     site.tick(2000)
     size = site.service._log.size
@@ -310,11 +318,13 @@ def test_a_licence_version_is_stated_once_and_names_what_it_replaces(tmp_path):
 
 
 def test_a_new_key_of_the_node_gets_a_permit_of_its_own(tmp_path):
-    site, (node,) = enrolled_site(tmp_path)
+    site, (node,) = speaking_site(tmp_path)
     site.licence()
     site.tick(2000)
     wiped = SimulatedNode(node.node, 4242)
     site.enrol(wiped)
+    assert permits(site.tick(2000)) == []
+    site.submit(wiped, wiped.boot())
     found = permits(site.tick(2000)) or permits(site.status(wiped))
     assert payload_of(found[0]).keyid == wiped.keyid
     site.close()

@@ -55,7 +55,9 @@ def given_now(site, ms=2000):
 
 def all_given(site, ms=2000):
     """Permits published by the next tick."""
-    found = [message for message in site.tick(ms) if "/permit/" in message.topic]
+    found = [
+        message for message in site.tick(ms) if "/permit/" in message.topic and message.payload
+    ]
     return [parse_permit(decode_envelope(message.payload).payload) for message in found]
 
 

@@ -146,12 +146,15 @@ class Desk:
             work.permits.append(views.stored_permit(key.keyid, equipment, payload, index, data))
 
     def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
-        """The newest enrolled key of each equipment's node, with its newest permit."""
+        """The newest enrolled key of each equipment's node, with its newest permit.
+
+        A key that has stated nothing yet gets none: its machine and registers are not known.
+        """
         found: dict[str, tuple[Key, StoredPermit | None]] = {}
         current = current_nodes(self._keys)
         for equipment in self._plant.equipment.values():
             key = current.get(equipment.node)
-            if key is not None and not key.revoked:
+            if key is not None and not key.revoked and key.chain.seq > 0:
                 found[equipment.id] = (key, self._permits.get((key.keyid, equipment.id)))
         return found
 
