@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LIFE_MS = 24 * 3600 * 1000
 RENEWAL_STEP_MS_MIN = 1000
 RUN_STEP_MS_MIN = 60_000
+RUN_MORE_MS_MIN = 5000
+"""A permit rests on a register that is up to an interval old: the next statement widens it."""
 VOLUME_STEP_ML_MIN = 1000
 CHANGE_MS_MIN = 10_000
 """Between a permit and the next one that only moves its limits or follows a withdrawal."""
@@ -152,7 +154,8 @@ def _moves(newest: Permit, holder: Holder, rest: Rest, now_ms: int) -> bool:
     by_quota = wanted_ms < ceiling_ms and wanted_ms < newest.run_ms_limit
     if by_quota and (rest.run_ms == 0 or newest.run_ms_limit - wanted_ms >= RUN_STEP_MS_MIN):
         return newest.run_ms_limit > holder.run_ms
-    return wanted_ms - newest.run_ms_limit >= RUN_STEP_MS_MIN or _volume_moves(newest, holder, rest)
+    widens = wanted_ms - newest.run_ms_limit >= RUN_MORE_MS_MIN
+    return widens or _volume_moves(newest, holder, rest)
 
 
 def _volume_moves(newest: Permit, holder: Holder, rest: Rest) -> bool:
