@@ -9,8 +9,10 @@ function entry(days: number, what = "duty", equipment: string | null = "bat-ext"
   return { at_ms: NOW + days * DAY, what, equipment, licence: null, text: `${days}` };
 }
 
-const texts = (equipment: string | null, entries: CalendarEntry[]): string[] =>
-  groups(entries, equipment, NOW).flatMap((group) => group.rows.map((row) => row.entry.text));
+const texts = (id: string | null, entries: CalendarEntry[]): string[] =>
+  groups(entries, id === null ? null : { id, licence: `L-${id}` }, NOW).flatMap((group) =>
+    group.rows.map((row) => row.entry.text),
+  );
 
 describe("calendar", () => {
   it("is sorted and grouped by what is past, soon and later", () => {
@@ -27,7 +29,7 @@ describe("calendar", () => {
   it("leaves out groups without entries, and is empty without any", () => {
     expect(groups([entry(5)], null, NOW).map((group) => group.standing)).toEqual(["soon"]);
     expect(groups([], null, NOW)).toEqual([]);
-    expect(groups([entry(5)], "bat-strip", NOW)).toEqual([]);
+    expect(groups([entry(5)], { id: "bat-strip", licence: null }, NOW)).toEqual([]);
   });
 
   it("keeps what is no single machine's under every machine", () => {
@@ -35,6 +37,13 @@ describe("calendar", () => {
     expect(texts("bat-ext", all)).toEqual(["1", "2"]);
     expect(texts("bat-strip", all)).toEqual(["2", "3"]);
     expect(texts(null, all)).toEqual(["1", "2", "3"]);
+  });
+
+  it("keeps what is a licence's under the machines of that licence", () => {
+    const all = [{ ...entry(1, "review", null), licence: "L-bat-ext" }];
+    expect(texts("bat-ext", all)).toEqual(["1"]);
+    expect(texts("bat-strip", all)).toEqual([]);
+    expect(texts(null, all)).toEqual(["1"]);
   });
 
   it.each([

@@ -41,19 +41,23 @@ const GROUPS: [Standing, string][] = [
 
 export const whatWords = (what: string): string => WHAT[what] ?? what;
 
+/** A machine and the number of its licence. */
+export interface Machine {
+  id: string;
+  licence: string | null;
+}
+
 /**
- * Soonest first, in groups that are not empty. With `equipment`, its own entries and those that
- * are no single machine's.
+ * Soonest first, in groups that are not empty. With `machine`, its own entries, those of its
+ * licence, and those that are everybody's.
  */
 export function groups(
   entries: readonly CalendarEntry[],
-  equipment: string | null,
+  machine: Machine | null,
   nowMs: number,
 ): Group[] {
   const rows = entries
-    .filter(
-      (entry) => equipment === null || entry.equipment === null || entry.equipment === equipment,
-    )
+    .filter((entry) => machine === null || isOf(entry, machine))
     .sort((a, b) => a.at_ms - b.at_ms)
     .map((entry) => ({ entry, standing: standing(entry, nowMs), left: left(entry, nowMs) }));
   return GROUPS.map(([kind, name]) => ({
@@ -61,6 +65,11 @@ export function groups(
     name,
     rows: rows.filter((row) => row.standing === kind),
   })).filter((group) => group.rows.length > 0);
+}
+
+function isOf(entry: CalendarEntry, machine: Machine): boolean {
+  if (entry.equipment !== null) return entry.equipment === machine.id;
+  return entry.licence === null || entry.licence === machine.licence;
 }
 
 function standing(entry: CalendarEntry, nowMs: number): Standing {

@@ -7,7 +7,7 @@ import { NOT_LEGAL_ADVICE } from "../licences/words";
 import { show, type Sheet } from "../shell";
 import type { Store } from "../store";
 import { formatUtc, formatUtcSeconds } from "../when";
-import { groups, whatWords, type Group, type Row } from "./entries";
+import { groups, whatWords, type Group, type Machine, type Row } from "./entries";
 
 const HEADS = ["Date", "Left", "What", "Which", "Machine", "Licence"];
 
@@ -57,7 +57,7 @@ function calendar(store: Store, soon: () => void): Sheet {
     update: () => {
       const now = store.nowMs();
       const entries = store.evidence?.calendar ?? [];
-      const found = groups(entries, filter.value === "" ? null : filter.value, now);
+      const found = groups(entries, chosen(store, filter.value), now);
       asOf.textContent = store.evidence === null ? "" : `as of ${formatUtcSeconds(now)}`;
       const past = found.find((group) => group.standing === "past")?.rows.length ?? 0;
       const rows = found.flatMap((group) => group.rows);
@@ -76,6 +76,12 @@ function calendar(store: Store, soon: () => void): Sheet {
       return `${past > 0 ? `${past} past - ` : ""}Calendar - ${name}`;
     },
   };
+}
+
+function chosen(store: Store, id: string): Machine | null {
+  if (id === "") return null;
+  const item = store.evidence?.equipment.find((one) => one.id === id);
+  return { id, licence: item?.licence?.number ?? null };
 }
 
 function emptyWords(store: Store, all: number): string {
@@ -118,7 +124,9 @@ function tableRow({ entry, standing }: Row, names: ReadonlyMap<string, string>):
     h("td", { role: "cell", "data-head": head }, h("span", { class: "cell-body" }, child));
   const machine =
     entry.equipment === null
-      ? "all"
+      ? entry.licence === null
+        ? "all"
+        : "of this licence"
       : h(
           "a",
           { href: `/licences/#${entry.equipment}` },
