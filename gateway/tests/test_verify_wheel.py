@@ -42,7 +42,7 @@ def test_the_list_of_the_wheel_is_what_the_command_reaches():
     listed = project(VERIFY / "pyproject.toml")["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert {(VERIFY / path).resolve() for path in listed["force-include"]} == reached
     lines = sum(len(path.read_text().splitlines()) for path in reached)
-    assert lines < 17_000
+    assert lines < 19_000
 
 
 def test_both_packages_have_one_version_and_one_command():

@@ -26,7 +26,6 @@ _FAILED = {
     "no-retransfer": "END-USE",
     "no-military-use": "END-USE",
     "no-unlisted-parties": "END-USE",
-    "document": "DOCUMENT-MISSING",
     "duty": "DUTY-LATE",
     "discharge": "DISCHARGE",
     "unchanged": "CHANGED-UNDECLARED",

@@ -131,16 +131,10 @@ ABOUT_LICENCE: dict[str, Code] = {
         "A document contradicts end use, end user, or what was promised of parties (class X).",
         "Read the document that the finding names; ask the licence's issuer.",
     ),
-    "DOCUMENT-MISSING": Code(
-        LICENCE,
-        FAIL,
-        "A document that the licence demands before a start was not there (class X).",
-        "Ask for the document, and when it was issued.",
-    ),
     "DUTY-LATE": Code(
         LICENCE,
         FAIL,
-        "A report that the licence demands came late, or never (class X).",
+        "A report that the licence demands came late, or never (class D).",
         "Ask for the report, and the receipt of whom it was due to.",
     ),
     "DISCHARGE": Code(

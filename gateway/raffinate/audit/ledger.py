@@ -116,7 +116,8 @@ class Ledger:
             return Used(low.volume_ml, high.volume_ml)
         if quota.quantity == "reo-kg":
             return self._oxide(span, tuple(assays))
-        return _reagent(span, [item for item in reagents if item.name == quota.reagent])
+        named = [item for item in reagents if item.name == quota.reagent]
+        return _reagent(quota, span, named, self.from_ms or 0, self.to_ms or 0)
 
     def times(self, quota: Quota) -> Iterator[int]:
         """The end of the last day with use in each period of a quota, UTC ms."""
@@ -172,7 +173,8 @@ def _strength(assays: Iterable[Assay], from_ms: int, to_ms: int) -> Bounds | Non
     found = [
         (_begin(item), item.to_ms, item.reo_g_per_l)
         for item in assays
-        if item.reo_g_per_l is not None
+        if item.of == "stream"
+        and item.reo_g_per_l is not None
         and _begin(item) < to_ms
         and (item.to_ms is None or item.to_ms > from_ms)
     ]
@@ -191,17 +193,27 @@ def _begin(assay: Assay) -> int:
     return assay.sampled_ms if assay.from_ms is None else assay.from_ms
 
 
-def _reagent(span: tuple[int, int], papers: list[Reagent]) -> Used | None:
-    """Reagent used, mg, as papers say; one whose time is not within the period bounds it above."""
-    used = [item for item in papers if item.flow == "used" and item.quantity.is_mass]
-    if not used or len(used) != len([item for item in papers if item.flow == "used"]):
+def _reagent(
+    quota: Quota, span: tuple[int, int], papers: list[Reagent], from_ms: int, to_ms: int
+) -> Used | None:
+    """Reagent used, mg, as papers say; one whose time is not within the period bounds it above.
+
+    Where papers leave some of [from, to) open, only what is over the limit already is known.
+    """
+    used = [item for item in papers if item.flow == "used"]
+    if not used or not all(item.quantity.is_mass for item in used):
         return None
-    from_ms, to_ms = span[0] * DAY_MS, (span[1] + 1) * DAY_MS
+    begin_ms, end_ms = span[0] * DAY_MS, (span[1] + 1) * DAY_MS
     low = high = Fraction(0)
-    for item in used:
+    covered_ms = max(begin_ms, from_ms)
+    for item in sorted(used, key=lambda one: one.from_ms):
         mass_mg = 1000 * item.quantity.base
-        if from_ms <= item.from_ms and item.to_ms <= to_ms:
+        if begin_ms <= item.from_ms and item.to_ms <= end_ms:
             low += mass_mg
-        if item.from_ms < to_ms and item.to_ms > from_ms:
+        if item.from_ms < end_ms and item.to_ms > begin_ms:
             high += mass_mg
-    return Used(floor(low), ceil(high))
+        if item.from_ms <= covered_ms:
+            covered_ms = max(covered_ms, item.to_ms)
+    if covered_ms >= min(end_ms, to_ms):
+        return Used(floor(low), ceil(high))
+    return Used(floor(low), floor(low)) if low > quota.limit_base else None
