@@ -13,7 +13,8 @@ KeyPath = tuple[str | int, ...]
 
 KEY_PARTS_MAX = 32
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
-_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}")
+# A key begins after a blank or a bracket: sought from every letter, one long word takes minutes.
+_LONG_KEY = re.compile(rf"(?<![^\s{{,\[])(?:{_PART}[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from tomllib import TOMLDecodeError
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from raffinate.licence.document import (
     parse_licence,
 )
 from raffinate.licence.registrar import check_dates, parse_any
+from raffinate.toml_lines import loads
 
 BAD = {
     "missing serial": ('equipment = "SN-1"\n', "", r"licence\.toml: equipment is missing; add it"),
@@ -264,3 +266,17 @@ def test_a_damaged_licence_gives_a_licence_or_the_one_error(data):
 def test_a_key_of_thousands_of_dots_is_refused_in_small_memory():
     with pytest.raises(ConfigError):
         licence_of("a" + ".a" * 30_000 + " = 1\n")
+
+
+def test_one_long_word_is_read_in_a_step_and_not_in_one_for_each_letter():
+    text = 'x = """' + "9" * 500_000 + '\\"' * 250_000 + '"""'
+    assert loads(text)["x"].startswith("99")  # sought from every letter, this took an hour
+    for key in ("{}", "[{}]", "[[ {} ]]", "x = {{b = 1, {} = 1}}", "x = {{{} = 1}}"):
+        with pytest.raises(TOMLDecodeError, match="dots"):
+            loads(key.format("a" + ' . "b"' * 32))
+
+
+@pytest.mark.parametrize("day", ["3000-01-01", "9999-12-31", "9999-12-31T23:59:59.999999Z"])
+def test_a_year_to_which_nothing_can_be_added_is_refused(day):
+    with pytest.raises(ConfigError, match="write a date of 1970 to 2999"):
+        licence_of(f"{MINIMAL}revoked = {day}\n")

@@ -218,3 +218,10 @@ def test_text_of_every_script_stands_as_it_was_typed(api: httpx.Client) -> None:
     assert unicodedata.normalize("NFC", words) in found["toml"].replace('\\"', '"').replace(
         "\\\\", "\\"
     )
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, 1, "nothing"])
+def test_a_kind_that_is_none_is_a_bad_request(api: httpx.Client, kind: Any) -> None:
+    answer = api.post(PREVIEW, json={"kind": kind, "members": {}})
+    assert answer.status_code == 400
+    assert "known are licence" in answer.json()["detail"]

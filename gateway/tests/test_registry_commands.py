@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 from base64 import b64decode
@@ -255,3 +256,8 @@ def test_json_is_converted_and_then_counts_as_toml(tmp_path):
 
 def _spki(output):
     return b64decode(output.strip().splitlines()[-1])
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    assert "it is a pipe" in run("licence", "check", tmp_path / "pipe.toml", status=2).output

@@ -338,3 +338,18 @@ def test_the_verifier_takes_what_the_registry_states(site, tmp_path):
     assert set(told) <= {"DOCUMENT-UNAUTHENTICATED"}, told
     assert not any(digest(first) in finding.detail for finding in found)
     assert any(digest(second) in finding.detail for finding in found)
+
+
+def test_a_request_that_ends_the_gateway_ends_it_once(site, monkeypatch):
+    def defect(*_):
+        raise OverflowError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.service._actions.documents, "act", defect)
+        with pytest.raises(OverflowError):
+            add(site, party(), name="bad")
+    inbox = site.data / "inbox"
+    assert [path.name for path in inbox.iterdir()] == ["bad.defect"]
+    site.reopen()
+    assert add(site, party(), name="good")["ok"]
+    assert [path.name for path in inbox.iterdir()] == ["bad.defect"]

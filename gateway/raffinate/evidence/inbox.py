@@ -1,7 +1,8 @@
 """Signed files that commands hand to a running gateway, and its answers (protocol 6).
 
 `<data>/inbox/NAME.dsse` holds one envelope; `<data>/outbox/NAME.json` says what became of it. A
-file stays until its outcome is durable, so a gateway killed meanwhile takes it up again.
+file stays until its outcome is durable, so a gateway killed meanwhile takes it up again. One that
+ended the gateway by a defect of its program is put aside as `NAME.defect`, and no start sees it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FILES_MAX = 100
 FILE_BYTES_MAX = 12 << 20
+DEFECT = ".defect"
+_DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work
             document = {"ok": True, **accept(_read(path), work)}
         except (RaffinateError, OSError) as error:
             document = {"ok": False, "error": str(error)}
+        except _DEFECTS:
+            path.rename(path.with_suffix(DEFECT))  # or each start would end by it again
+            raise
         answers.append(Answer(path, document))
     return answers
 

@@ -32,7 +32,7 @@ NAME_CHARS_MAX = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _SHOWN_CHARS_MAX = 60
 _KNOWN_SHOWN_MAX = 20
-_YEAR_MIN = 1970
+_YEAR_MIN, _YEAR_MAX = 1970, 2999
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -340,8 +340,8 @@ class Table:
             moment = datetime(found.year, found.month, found.day, tzinfo=UTC)
         else:
             self.fail(name, f"is {_show(found)}; write a date as 2026-11-01, without quotes")
-        if moment.year < _YEAR_MIN:
-            self.fail(name, f"is {_show(found)}; write a date from {_YEAR_MIN} on")
+        if not _YEAR_MIN <= moment.year <= _YEAR_MAX:  # a retention or a grace is added to it
+            self.fail(name, f"is {_show(found)}; write a date of {_YEAR_MIN} to {_YEAR_MAX}")
         whole_day = end and not isinstance(found, datetime)
         return round(moment.timestamp() * 1000) + (DAY_MS if whole_day else 0)
 

@@ -118,6 +118,8 @@ def _twice(found: Sequence[Source]) -> list[str]:
 
 
 def _read(path: Path, bytes_max: int) -> bytes:
+    if path.is_fifo():
+        raise ConfigError(f"{path}: it is a pipe, which may never end; give a file")
     try:
         with path.open("rb") as source:
             data = source.read(bytes_max + 1)

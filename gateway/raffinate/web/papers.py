@@ -55,11 +55,11 @@ def preview(value: dict[str, Any], now_ms: int) -> PreviewJson:
             raise BadRequestError("toml: give the text of one file, and nothing beside it", "toml")
         return read_document(value["toml"], now_ms)
     kind, members = value.get("kind"), value.get("members")
-    if kind not in forms():
+    if not isinstance(kind, str) or kind not in forms():
         raise BadRequestError(f"kind: known are {', '.join(forms())}", "kind")
     if not isinstance(members, dict):
         raise BadRequestError("members: give an object of the document's keys", "members")
-    first = {} if kind == LICENCE else {"kind": str(kind)}
+    first = {} if kind == LICENCE else {"kind": kind}
     try:
         text = write_document(forms()[kind], members, first)
     except ConfigError as error:
