@@ -127,7 +127,7 @@ def format_policy(
         f'key = "{public["keys"]["authority"]}"',
         "",
         "[licences]",
-        "# SHA-256 of each licence file that you vouch for, one a line.",
+        "# SHA-256 of each licence, paper and regime that you vouch for, one a line.",
         "sha256 = [",
         *(f'  "{digest}",' for digest in licences),
         "]",

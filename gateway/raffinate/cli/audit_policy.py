@@ -31,8 +31,13 @@ def policy() -> None:
 @click.option("--public", type=_FILE, help="The site's public.json, got apart from any bundle.")
 @click.option("--log-key", "log_keys", multiple=True, help="Verifier key of the log (two).")
 @click.option("--authority-key", help="The authority's P-256 key, SPKI DER in base64.")
-@click.option("--licence", "licences", multiple=True, help="A licence's file, or its SHA-256.")
-@click.option("--issuer", "issuers", multiple=True, help="P-256 key of who signs licences.")
+@click.option(
+    "--licence",
+    "licences",
+    multiple=True,
+    help="File of a licence, paper or regime, or its SHA-256.",
+)
+@click.option("--issuer", "issuers", multiple=True, help="P-256 key of who signs them.")
 @click.option("--serial", "serials", multiple=True, help="A machine that must be covered.")
 @click.option("--witness", "witnesses", multiple=True, help="Verifier key of a witness.")
 @click.option("--quorum", type=click.IntRange(min=1), help="Witnesses that must agree.")
