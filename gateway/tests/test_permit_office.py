@@ -7,15 +7,13 @@ from hashlib import sha256
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from evidence_site import START_MS, enrolled_site
 from node_simulator import SimulatedNode
 from raffinate.evidence import notes
 from raffinate.evidence.authority import open_authority
 from raffinate.evidence.dsse import decode_envelope
-from raffinate.evidence.history import RegisterHistory
 from raffinate.evidence.petition import operator
 from raffinate.evidence.requests import format_request
 from raffinate.evidence.roster import current_nodes
@@ -25,6 +23,7 @@ from raffinate.licence.papers import parse_paper
 from raffinate.licence.permit import LIFE_MS, is_withdrawal
 from raffinate.licence.vouching import Vouching
 from raffinate.model import Bucket
+from raffinate.web.evidence_shape import EvidenceState
 from raffinate_wire.permit import parse_permit
 
 HOUR_MS = 3_600_000
@@ -395,6 +394,33 @@ def test_what_an_outfall_measured_is_held_against_the_licences_limits(site):
     assert row(site)["permit"]["withdrawn"] is False
 
 
+def test_the_snapshot_has_the_shape_that_the_api_promises(site):
+    shape = TypeAdapter(EvidenceState)
+    rich = (
+        'rests_on = ["us-ear-762/762.6"]\n'
+        '[[quotas]]\nquantity = "reo-kg"\nlimit = 2.5\nperiod = "year"\n'
+        '[[quotas]]\nquantity = "reagent-kg"\nreagent = "hcl"\nlimit = 9\nperiod = "month"\n'
+        '[[quotas]]\nquantity = "volume-l"\nlimit = 900\nperiod = "licence"\n'
+        '[[duties]]\nwhat = "hours run"\nevery = "quarter"\nto = "Authority"\nwithin_days = 30\n'
+        "[conditions]\nno_retransfer = true\nunobservable = ['good standing']"
+    )
+    licence(site, rich)
+    for _ in range(3):
+        shape.validate_json(orjson.dumps(site.service.snapshot()), strict=True)
+        use(site, site.node, 1000, state="orderly-stop-requested")
+        site.tick(6000)
+    shown = row(site)
+    assert shown["permit"]["volume_ml_left"] == 900_000 - 300
+    assert [quota["used_high"] for quota in shown["licence"]["quotas"]] == [None, None, 0.3]
+    duty = shown["licence"]["next_duty"]
+    assert duty["due_ms"] == 1_798_761_600_000 + 30 * DAY_MS, "30 days into 2027"
+    kinds = {entry["what"] for entry in site.service.snapshot()["calendar"]}
+    assert kinds == {"licence-ends", "permit-ends", "review", "duty", "quota-period"}
+    assert "good standing" in shown["licence"]["decision"]["recorded"]
+    assert ask(site, "acknowledge", {"equipment": "bat-ext", "state": "conditions"})["ok"]
+    shape.validate_json(orjson.dumps(site.service.snapshot()), strict=True)
+
+
 def test_a_digest_that_changed_asks_for_an_activity(site):
     licence(site)
     use(site, site.node, 1000)
@@ -418,67 +444,3 @@ def test_a_digest_that_changed_asks_for_an_activity(site):
     assert ask(site, "activity", body)["ok"]
     site.tick(6000)
     assert unchanged() == "PASS"
-
-
-STEPS = st.lists(
-    st.tuples(st.integers(1, 50), st.integers(0, 1000), st.booleans()), min_size=1, max_size=12
-)
-
-
-@given(STEPS, st.integers(-10, 400))
-def test_use_since_a_time_is_bounded_as_the_statements_say(steps, from_s):
-    """(seconds later, run time, clock known) of each statement, against a plain list."""
-    statements, now_ms, run_ms = [], 0, 0
-    for after_s, run, timed in steps:
-        now_ms, run_ms = now_ms + after_s * 1000, run_ms + run
-        statements.append((now_ms if timed else None, run_ms))
-    from_ms = from_s * 1000
-    timed = [(time_ms, run) for time_ms, run in statements if time_ms is not None]
-    before = max((run for time_ms, run in timed if time_ms <= from_ms), default=0)
-    after = min((run for time_ms, run in timed if time_ms > from_ms), default=run_ms)
-    history = _history(statements)
-    low, high = history.used(history.key, "m", from_ms)
-    assert (low[0], high[0]) == (run_ms - after, run_ms - before)
-
-
-def _history(statements):
-    """A RegisterHistory over statements of one key, numbered from 1, that lie in a list."""
-
-    class Listed(RegisterHistory):
-        def __init__(self):
-            super().__init__(_Rows(len(statements)), None, {})
-            self.key = _Key(len(statements), statements[-1][1])
-
-        def _opening(self, _):
-            return None, {}
-
-        def _statement(self, index):
-            return _Stated(*statements[index])
-
-    return Listed()
-
-
-class _Rows:
-    def __init__(self, count):
-        self.count = count
-
-    def newest(self, _, seq):
-        seq = min(seq, self.count)
-        return (seq, seq - 1) if seq >= 1 else None
-
-    def following(self, _, seq):
-        return (seq + 1, seq) if seq < self.count else None
-
-
-class _Key:
-    def __init__(self, seq, run_ms):
-        self.id, self.keyid, self.info = 1, "k", {"registers": {"m": (run_ms, 0, 0)}}
-        self.chain = type("Chain", (), {"seq": seq})
-
-
-class _Stated:
-    def __init__(self, time_ms, run_ms):
-        self.body, self.run_ms = {"timeMs": time_ms}, run_ms
-
-    def registers(self):
-        return {"m": (self.run_ms, 0, 0)}
