@@ -292,7 +292,7 @@ def test_a_full_disk_loses_no_statement_of_the_watch(site, monkeypatch):
     assert [item[0] for item in admin(site)] == ["configuration", "outage-begin", "outage-end"]
 
 
-def start_usage(node, member="starts", **changes):
+def start_usage(node, member="starts", why=None, **changes):
     """Usage of an interval with a start or a request."""
     envelope = node.usage(**changes)
     statement = parse_statement(decode_envelope(envelope).payload)
@@ -301,7 +301,7 @@ def start_usage(node, member="starts", **changes):
     node.seq -= 1
     node.prev = statement.prev
     own = {name: statement.body[name] for name in ("interval", "frames", "equipment", "why")}
-    return node.sign("usage", own)
+    return node.sign("usage", {**own, "why": why})
 
 
 @pytest.mark.parametrize(
@@ -322,6 +322,17 @@ def test_a_start_without_permit_that_the_node_kept_silent_about_is_stated(site, 
     assert len(stated(site, "denial")) == 1, "one an hour"
     site.around.tick(HOUR_MS)
     assert [s.body["count"] for _, s in stated(site, "denial")] == [3, 1]
+
+
+def test_a_start_past_the_permit_by_the_key_switch_is_stated_as_such(site):
+    site.around.watch()
+    why = "bypass bat-ext x3; bypass off bat-ext; bypass on bat-ext"
+    site.submit(site.node, start_usage(site.node, "starts", why))
+    site.submit(site.node, start_usage(site.node, "startRequests", why))
+    site.around.tick(125_000)
+    assert [(s.body["kind"], s.body["reason"]) for _, s in stated(site, "denial")] == [
+        ("STARTED-ANYWAY", "bypass")
+    ]
 
 
 def test_what_the_node_states_itself_or_a_permit_covers_is_no_denial_of_the_gateway(site):

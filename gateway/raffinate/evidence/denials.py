@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raffinate.evidence import views
+from raffinate.evidence import notes, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,12 +28,16 @@ def observe(work: Work, permits: Mapping[tuple[str, str], StoredPermit]) -> None
         from_ms, to_ms = body["interval"]["fromMs"], body["interval"]["toMs"]
         if from_ms is None or to_ms is None:
             continue
+        keyed = notes.keyed(body["why"])
         for use in body["equipment"]:
             reason = _uncovered(permits.get((key.keyid, use["id"])), from_ms)
             if reason is None:
                 continue
+            by_key = use["id"] in keyed
             for member, kind in _SIGNS:
-                if use[member]:
+                # asked for with the key switch on, a start is not refused
+                if use[member] and not (by_key and kind == "REFUSED"):
+                    reason = "bypass" if by_key else reason
                     _suspect(key, f"{use['id']} {kind}", reason, use[member], from_ms, to_ms, work)
 
 

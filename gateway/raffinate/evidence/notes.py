@@ -58,6 +58,12 @@ def bypassed(why: str | None, before: Collection[str] = ()) -> tuple[str, ...]:
     )
 
 
+def keyed(why: str | None) -> frozenset[str]:
+    """Machines whose bypass was on at some time in an interval."""
+    found = (_BYPASS.fullmatch(part) for part in (why or "").split("; "))
+    return frozenset(match[2] for match in found if match is not None)
+
+
 def note_activity(state: dict[str, Any], body: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Keep an activity just stated; the value of the gateway's memory `activities`."""
     known: dict[str, Any] = dict(state.get("activities", {}))
