@@ -56,9 +56,13 @@ class Audit:
         return self.site.submit(node, *envelopes)
 
     def run(self, count=3):
+        silent = [node for node in self.nodes if not node.seq]
+        for node in silent:
+            self.send(node, node.boot())
+        if silent:
+            self.site.tick(2000)  # a node that has spoken is given its permit
         for node in self.nodes:
-            made = [] if node.seq else [node.boot()]
-            self.send(node, *made, *(node.usage(1000, permit=1) for _ in range(count)))
+            self.send(node, *(node.usage(1000, permit=1) for _ in range(count)))
 
     def export(self, name="bundle", **period):
         target = self.folder / name

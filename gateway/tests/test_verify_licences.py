@@ -272,6 +272,15 @@ def test_documents_are_never_overwritten_and_holds_keep_them(plant):
     assert (result.counts["DOCUMENT-ORDER"], result.counts["DOCUMENT-HELD"]) == (2, 1)
 
 
+def test_a_document_that_was_deleted_in_order_is_not_missed(plant):
+    plant.state(APPROVAL)
+    (item,) = [item for item in plant.log.files if item["path"].startswith("documents/")]
+    plant.log.files.remove(item)
+    (plant.folder / item["path"]).unlink()
+    plant.state(APPROVAL, "delete")
+    assert judged(plant) == (set(), "PASS")
+
+
 def test_a_battery_whose_licence_ends(plant):
     """The demo's story: grace, a refused restart, a start by bridging, an acknowledgement."""
     end_ms = plant.maker.time_ms + 2 * STEP_MS

@@ -165,6 +165,7 @@ class Conformity:
         for machine in self._machines.all():
             self._end_outside(machine)
             result.descriptors[machine.name] = machine.descriptor
+        self._documents.finish()
         self._weighing.finish(at_ms)
         for serial in sorted(self._machines.covered):
             result.machines.setdefault(serial, PASS)

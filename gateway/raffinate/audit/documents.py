@@ -57,6 +57,7 @@ class Documents:
         self._stated: dict[str, _Stated] = {}
         self._newest: dict[tuple[str, str], tuple[int, str]] = {}
         self._holds: set[str] = set()
+        self._absent: dict[str, tuple[int, str]] = {}
         self._replaced_ms: dict[str, int] = {}
         self._edges: list[int] = []
         self._listed: dict[str, Regime] | None = None
@@ -182,12 +183,18 @@ class Documents:
         self._stated[digest] = _Stated(by, value)
         self._forget()
         if value is None:
-            self._result.add("DOCUMENT-ABSENT", detail, index=index)
+            self._absent[digest] = index, detail
         elif by is None and key[0] != "acknowledgement":
             self._result.add("DOCUMENT-UNAUTHENTICATED", detail, index=index)
         paper = value if isinstance(value, Paper) else None
         seen = PaperSeen(*key, body["version"], digest, index, by, value is not None, paper)
         self._result.papers.append(seen)
+
+    def finish(self) -> None:
+        """Documents whose bytes are missed; those of deleted ones are not."""
+        for digest, (index, detail) in self._absent.items():
+            if not self._stated[digest].deleted:
+                self._result.add("DOCUMENT-ABSENT", detail, index=index)
 
     def _unstated(self) -> dict[str, Regime]:
         """Regimes that the policy lists and the bundle has, whether the log states them or not."""
