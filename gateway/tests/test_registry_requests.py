@@ -353,3 +353,15 @@ def test_a_request_that_ends_the_gateway_ends_it_once(site, monkeypatch):
     site.reopen()
     assert add(site, party(), name="good")["ok"]
     assert [path.name for path in inbox.iterdir()] == ["bad.defect"]
+
+
+def test_odd_files_in_the_inbox_end_no_gateway(site):
+    inbox = site.data / "inbox"
+    inbox.mkdir(exist_ok=True)
+    (inbox / f"{'n' * 250}.dsse").write_bytes(b"its answer's name is too long")
+    (inbox / "a.dsse").symlink_to("/dev/zero")
+    (inbox / "b.dsse").symlink_to("b.dsse")
+    (inbox / "c\n\x1b[31m.dsse").write_bytes(b"[" * 100_000)
+    (inbox / "d\udcff.dsse").write_bytes(b"")
+    assert add(site, party(), name="good")["ok"]
+    assert not (inbox / "d\udcff.dsse").exists()

@@ -7,6 +7,7 @@ ended the gateway by a defect of its program is put aside as `NAME.defect`, and 
 
 from __future__ import annotations
 
+import os
 from base64 import b64decode
 from dataclasses import dataclass
 from itertools import islice
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 FILES_MAX = 100
 FILE_BYTES_MAX = 12 << 20
+NAME_BYTES_MAX = 200
 DEFECT = ".defect"
 _DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -63,8 +65,15 @@ def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work
 
 
 def files(folder: Path, suffix: str) -> list[Path]:
-    """The inbox's first files by name; a pipe or a folder in one's place holds nobody up."""
-    found = (path for path in sorted(folder.glob(f"*{suffix}")) if path.is_file())
+    """The inbox's first files by name.
+
+    A pipe or a folder in one's place holds nobody up, nor a name too long for its answer's file.
+    """
+    found = (
+        path
+        for path in sorted(folder.glob(f"*{suffix}"))
+        if len(os.fsencode(path.name)) <= NAME_BYTES_MAX and path.is_file()
+    )
     return list(islice(found, FILES_MAX))
 
 
