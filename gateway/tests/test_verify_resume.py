@@ -20,14 +20,14 @@ from raffinate.errors import ConfigError
 from verify_story import make
 
 VERIFY = [sys.executable, "-m", "raffinate.audit.command"]
-STATEMENTS = 24_000
+STATEMENTS = 20_000
 KILLED_WITHIN_S = 60.0
 POLL_S = 0.002
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A log of a hundred bundles of entries, and its policy."""
+    """A log of eighty bundles of entries, and its policy."""
     folder = tmp_path_factory.mktemp("resume")
     made = make.make_bundle(folder / "bundle", STATEMENTS, 4)
     (folder / "policy.toml").write_text(made.policy())

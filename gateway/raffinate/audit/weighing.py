@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ACCOUNTS_MAX = 4096
 WAITING_MAX = 1024
-CHANGES_MAX = 1000
+CHANGES_MAX = 200
 """Decisions of an account because a document took force; later ones wait for the next event."""
 QUOTA, DUTY = "quota", "duty"
 
