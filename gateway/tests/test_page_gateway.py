@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import expect
 
-from gateway_process import ORIGIN, GatewayProcess, raffinate
+from gateway_process import ORIGIN, Board, GatewayProcess, raffinate
 from page_browser import MARKS, chromium, fill_lot, opened
 from page_licences import PARTY
 from raffinate.cli import main
 from raffinate.config.template import write_template
 from raffinate.evidence.petition import read_entry
+from raffinate_wire.status import format_online
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,3 +79,54 @@ def test_a_document_goes_from_the_form_into_the_log(gateway: GatewayProcess) -> 
     headers = {"Origin": address}
     answer = httpx.post(f"{address}/api/v1/acknowledgements", json=early, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "state")
+
+
+class Repeating(Board):
+    """Says its boot again, as a board does until it has the receipt of it."""
+
+    first = b""
+
+    def say_boot(self) -> None:
+        self.first = self.first or self.signer.boot()
+        self._publish("statement", self.first)
+        self._publish("status", format_online(1, self.signer.keyid, "0" * 32, 0))
+
+
+LICENCE = """number = "L-1"
+issuer = "Authority"
+equipment = "{serial}"
+stages = ["e01", "e02", "e03", "e04", "e05", "e06"]
+from = 2026-01-01T00:00:00Z
+to = 2099-01-01T00:00:00Z
+grace_s = 60
+[conditions]
+acknowledge = true
+"""
+
+
+def test_an_acknowledgement_goes_from_the_button_into_the_log(
+    gateway: GatewayProcess, nats_broker: Any
+) -> None:
+    address = gateway.url.rstrip("/")
+    machines = httpx.get(f"{address}/api/v1/plant").json()["equipment"]
+    machine = next(one for one in machines if one["node"] == "n01")
+    with Repeating(nats_broker) as board:
+        board.enrol(gateway)
+        board.say_boot()
+    folder = gateway.folder / "licences"
+    folder.mkdir(exist_ok=True)
+    (folder / "own.toml").write_text(LICENCE.format(serial=machine["serial"]))
+    path = f"/licences/#{machine['id']}"
+    with chromium() as browser, opened(browser, address, path=path) as page:
+        button = page.get_by_role("button", name="Acknowledge the licence's conditions")
+        expect(button).to_be_visible(timeout=60_000)
+        page.get_by_label("Your pseudonym").fill("op-7")
+        button.click()
+        said = page.locator(".said")
+        expect(said).to_contain_text("the licence's conditions: log entry ", timeout=30_000)
+        index = int(said.inner_text().rpartition(" ")[2])
+        expect(page.locator(".acknowledgements")).to_contain_text("by op-7", timeout=30_000)
+        expect(button).to_be_hidden(timeout=30_000)
+    entry = read_entry(gateway.folder / "data", index)
+    assert (entry.type, entry.body["kind"]) == ("document", "acknowledgement")
+    assert entry.body["actor"]["id"] == "op-7"
