@@ -89,7 +89,7 @@ class FaultBench(Bench):
 
     def put_frames(self, count):
         for _ in range(count):
-            data = b"frame %d %d " % (self.number, self.frame) + bytes(1000)
+            data = b"frame %d %d " % (self.number, self.frame) + bytes(2100)
             digest = hashlib.sha256(data).digest()
             self.outbox.put_frame(self.number, self.frame, data, digest)
             self.evidence.on_frame(self.number, self.frame, digest)
@@ -122,11 +122,10 @@ def live(bench):
     bench.run = 1
     bench.pulses += 999
     bench.scan(frame=False)
-    bench.put_frames(5)
+    bench.put_frames(2)
     bench.pass_minute()
     bench.give_receipts()
     bench.run = 0
-    bench.pass_minute()
     bench.pass_minute()
 
 

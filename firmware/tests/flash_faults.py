@@ -5,6 +5,7 @@ asks of the system, and nothing else writes. Runs on CPython and MicroPython.
 """
 
 import os
+import sys
 
 import raffinate_node.store as module
 
@@ -127,7 +128,8 @@ class File:
 
     def _put(self, data):
         self._file.write(data)
-        self._file.flush()
+        if sys.implementation.name != "micropython":  # which keeps nothing back, and has fsync here
+            self._file.flush()
 
     def _cut(self):
         with _open(self._path, "rb") as file:
