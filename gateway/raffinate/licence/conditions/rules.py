@@ -98,5 +98,5 @@ def _near(regimes: Sequence[Regime], wanted: Mapping[str, tuple[Instrument, ...]
 
 
 def _absent(ref: str) -> ConditionResult:
-    text = "no regime given has this rule"
+    text = "no regime file that somebody vouches for has this rule"
     return ConditionResult(f"rule:{ref}", INSUFFICIENT, "X", text, rule=ref)

@@ -73,9 +73,10 @@ export function conditionsTable(decision: DecisionShown, machine: string): Node[
 
 function basis(decision: DecisionShown): string {
   const weakest = weakestEvidence(decision);
-  return weakest === null
-    ? "It rests on no rule of a regime file."
-    : `Weakest evidence among its rules: ${evidenceWords(weakest)}.`;
+  if (weakest !== null) return `Weakest evidence among its rules: ${evidenceWords(weakest)}.`;
+  return decision.conditions.some((condition) => condition.rule !== null)
+    ? "No regime file that counts has the rules that it rests on."
+    : "It rests on no rule of a regime file.";
 }
 
 function row(condition: ConditionShown): HTMLTableRowElement {
