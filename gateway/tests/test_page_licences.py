@@ -59,7 +59,9 @@ def test_each_machine_is_told_at_a_glance_and_the_most_urgent_in_full(
         cards = page.locator(".card")
         expect(cards).to_have_count(3)
         expect(cards.nth(0)).to_contain_text("Start permitted, permit ends in 23 h")
-        expect(cards.nth(0)).to_contain_text("Verdict FAIL")
+        expect(cards.nth(0)).to_contain_text(
+            re.compile(r"Verdict\s+FAIL as of \d{4}-\d\d-\d\d \d\d:\d\d UTC, evidence: rumoured")
+        )
         expect(cards.nth(1)).to_contain_text(re.compile(r"Grace: starts refused in 59 min \d+ s"))
         expect(cards.nth(1)).to_contain_text("to be acknowledged")
         expect(cards.nth(2)).to_contain_text("Orderly stop requested for 1 h")

@@ -1,4 +1,4 @@
-"""The HTTP API, the event stream and the operator's page; GET only, one host, no cookies."""
+"""The HTTP API, the event stream and the operator's pages; one host, no cookies."""
 
 from raffinate.web.app import create_app
 

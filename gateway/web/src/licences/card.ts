@@ -3,9 +3,10 @@
 import { h, refill, setAttribute, setText } from "../dom";
 import { remark, runIcon } from "../equipment";
 import { icon } from "../icons";
-import type { EquipmentEvidence, PlantEquipment } from "../types";
+import type { DecisionShown, EquipmentEvidence, PlantEquipment } from "../types";
+import { formatUtc } from "../when";
 import { permission, runWords, type Level } from "../words";
-import { resultWords, type ResultWords } from "./words";
+import { evidenceWords, resultWords, weakestEvidence, type ResultWords } from "./words";
 
 export class Card {
   readonly element: HTMLLIElement;
@@ -35,13 +36,21 @@ export class Card {
     );
     const run = item?.run ?? null;
     refill(this.run, String(run), () => [icon(runIcon(run)), runWords(run)]);
-    const result = item?.licence?.decision?.result;
-    refill(this.verdict, result ?? "", () =>
-      result === undefined ? [] : ["Verdict ", mark(resultWords(result))],
+    const decision = item?.licence?.decision ?? null;
+    const about = decision === null ? "" : aboutWords(decision);
+    refill(this.verdict, `${decision?.result ?? ""} ${about}`, () =>
+      decision === null ? [] : ["Verdict ", mark(resultWords(decision.result)), about],
     );
     const due = item?.to_acknowledge ?? [];
     setText(this.due, due.length > 0 ? "to be acknowledged" : "");
   }
+}
+
+/** A verdict never stands without its date and what it rests on. */
+function aboutWords(decision: DecisionShown): string {
+  const weakest = weakestEvidence(decision);
+  const rests = weakest === null ? "" : `, evidence: ${evidenceWords(weakest)}`;
+  return ` as of ${formatUtc(decision.at_ms)}${rests}`;
 }
 
 function mark({ level, icon: shape, text }: ResultWords): HTMLElement {
