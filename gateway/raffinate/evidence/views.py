@@ -45,11 +45,6 @@ def permit_payload(permit: StoredPermit) -> dict[str, Any]:
     return found
 
 
-def permit_signer(permit: StoredPermit) -> str:
-    """Keyid of the key that signed it."""
-    return decode_envelope(permit.envelope).keyid
-
-
 def snapshot(
     plant: Plant,
     log: Sequencer,

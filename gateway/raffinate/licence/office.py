@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from raffinate.evidence import dsse
 from raffinate.evidence.office import LICENCE, REGIME, Version
 from raffinate.evidence.service import EvidenceService
-from raffinate.evidence.views import permit_signer as signer_of
 from raffinate.keys import load_gateway_keys
 from raffinate.licence import shown
 from raffinate.licence.balance import rest
@@ -82,6 +81,10 @@ class Office:
         self._outfalls = outfalls
         self._folder = LicenceFolder(plant, folder)
         self._shelf = Shelf()
+        self._machines: dict[str, list[Equipment]] = {}
+        for item in plant.equipment.values():
+            self._machines.setdefault(item.serial, []).append(item)
+        self._parsed: dict[tuple[str, str], tuple[bytes, Permit, str]] = {}
         self._told: set[str] = set()
         self._known: tuple[tuple[int, int], dict[str, tuple[Licence, bytes]]] | None = None
         self._by_serial: dict[str, list[Licence]] = {}
@@ -114,10 +117,10 @@ class Office:
         found = []
         self._permits = {}
         for equipment, (key, stored) in known.holders.items():
-            newest = None if stored is None else _members(stored)
+            newest, signer = (None, None) if stored is None else self._read(stored)
             if newest is not None:
                 self._permits[equipment] = newest
-            foreign = stored is not None and signer_of(stored) != known.permit_keyid
+            foreign = signer not in (None, known.permit_keyid)
             payload = self._next(equipment, key, newest, foreign, known)
             if payload is not None:
                 found.append((equipment, payload))
@@ -188,7 +191,7 @@ class Office:
             if licence is None:
                 continue
             machines = tuple(
-                one for one in self._plant.equipment.values() if licence.covers(one.serial)
+                one for serial in licence.serials for one in self._machines.get(serial, ())
             )
             stamp = (self._folder.changes, self._shelf.changes, _seqs(machines, known))
             before = self._judged.get(equipment)
@@ -235,6 +238,16 @@ class Office:
         serial = 1 if newest is None else newest.serial + 1
         return permit_payload(licence, holder, serial, now_ms, self._life_ms, left)
 
+    def _read(self, stored: StoredPermit) -> tuple[Permit, str]:
+        """A permit of the log and who signed it, read once."""
+        key = (stored.keyid, stored.equipment)
+        known = self._parsed.get(key)
+        if known is None or known[0] != stored.envelope:
+            envelope = dsse.decode_envelope(stored.envelope)
+            known = (stored.envelope, parse_permit(envelope.payload), envelope.keyid)
+            self._parsed[key] = known
+        return known[1], known[2]
+
     def _withdrawn(self, newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:
         """No licence is in force: a permit whose licence simply ended runs out with its grace."""
         if newest is None:
@@ -278,10 +291,6 @@ def _seqs(machines: tuple[Equipment, ...], known: Known) -> tuple[int, ...]:
     """How far the statements about each machine have come."""
     holders = (known.holders.get(one.id) for one in machines)
     return tuple(-1 if holder is None else holder[0].chain.seq for holder in holders)
-
-
-def _members(stored: StoredPermit) -> Permit:
-    return parse_permit(dsse.decode_envelope(stored.envelope).payload)
 
 
 def _taken_back(newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:
