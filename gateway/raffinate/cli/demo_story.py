@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 BATTERIES: Final = {"bat-ext": "extraction", "bat-scrub": "scrub", "bat-strip": "strip"}
 ENDING: Final = "bat-strip"
 """The battery whose licence ends while one watches."""
-ENDING_AFTER_S: Final = 100
-GRACE_S: Final = 30
+ENDING_AFTER_S: Final = 120
+GRACE_S: Final = 20
 STOP_AT_S: Final = 150.0
-START_AT_S: Final = 158.0
-BRIDGE_AT_S: Final = 166.0
-BRIDGED_START_AT_S: Final = 170.0
-UNBRIDGE_AT_S: Final = 176.0
+START_AT_S: Final = 160.0
+BRIDGE_AT_S: Final = 168.0
+BRIDGED_START_AT_S: Final = 172.0
+UNBRIDGE_AT_S: Final = 178.0
 _LIFE: Final = timedelta(days=30)
 _ISSUER: Final = "Demonstration licensing authority"
 _OPERATOR: Final = "op-demo"
