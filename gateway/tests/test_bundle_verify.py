@@ -19,7 +19,7 @@ from raffinate.audit.policy import add_digests, format_policy, parse_policy
 from raffinate.audit.report import as_json, as_text, exit_status
 from raffinate.audit.source import BundleError, open_source
 from raffinate.audit.verify import verify
-from raffinate.errors import RaffinateError
+from raffinate.errors import ConfigError, RaffinateError
 from raffinate.evidence import dsse
 from raffinate.evidence.statement import parse_statement
 from raffinate.keys import load_public
@@ -499,3 +499,50 @@ def test_every_code_has_a_meaning_a_remedy_and_a_place_in_the_table():
         assert code.meaning.endswith(".")
         assert code.remedy.endswith(".")
         assert code.question in (*QUESTIONS, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("log/checkpoint", b"junk"),
+        ("log/checkpoint", None),
+        ("log/tile/entries/000.p/16", b""),
+        ("log/tile/entries/000.p/16", None),
+    ],
+)
+def test_what_cannot_be_read_is_no_pass_in_any_verdict(audit, path, data):
+    audit.run()
+    bundle = audit.export()
+    (bundle / path).unlink()
+    if data is not None:
+        (bundle / path).write_bytes(data)
+    result = audit.verify(bundle)
+    assert result.counts["LOG-UNREAD"] == 1
+    assert verdicts(result)[0] == "FAIL"
+    assert "PASS" not in verdicts(result)
+
+
+def test_the_bundles_own_keys_are_read_to_a_limit(audit):
+    audit.run()
+    bundle = audit.export()
+    (bundle / "keys.json").write_bytes(b"[" + b"[]," * 500_000 + b"1]")
+    result = verify(open_source(bundle), None)
+    assert any("over 256 KiB" in finding.detail for finding in result.findings)
+    assert verdicts(result)[0] == "FAIL"
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a" + ".a" * 30_000 + " = 1", "a = 1" * 2])
+def test_a_policy_that_is_no_toml_is_refused_in_words(text):
+    with pytest.raises(ConfigError, match=r"p\.toml: not TOML: "):
+        parse_policy("p.toml", text)
+
+
+def test_a_manifest_of_millions_of_items_is_not_unpacked(audit):
+    audit.run()
+    bundle = audit.export()
+    payload = b'{"v":1,"files":[' + b"[]," * 1_000_001 + b"1]}"
+    key = audit.site.service._keys.gateway
+    (bundle / "MANIFEST.json").write_bytes(dsse.sign(payload, dsse.MANIFEST, key))
+    result = audit.verify(bundle)
+    assert result.counts["MANIFEST"] == 1
+    assert any("over 1000000 items" in finding.detail for finding in result.findings)

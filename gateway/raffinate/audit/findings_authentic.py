@@ -26,6 +26,12 @@ ALL_FOUR: dict[str, Code] = {
         "The bundle is smaller than the pinned checkpoint, or ends before the period asked for.",
         "Ask for a newer export.",
     ),
+    "LOG-UNREAD": Code(
+        None,
+        INSUFFICIENT,
+        "The log's head or entries cannot be read: what the rest would say is not known.",
+        "See the finding about the same file; take a new export from the gateway.",
+    ),
 }
 ABOUT_AUTHENTIC: dict[str, Code] = {
     "PIN-MISMATCH": Code(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from cryptography.x509 import Certificate, load_der_x509_certificate
 from raffinate.errors import ConfigError
 from raffinate.tlog.cosignature import CosignatureVerifier, parse_witness_key
 from raffinate.tlog.note import EcdsaVerifier, Ed25519Verifier, NoteError, load_p256, parse_vkey
+from raffinate.toml_lines import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,9 +65,10 @@ class Policy:
 def parse_policy(file: str, text: str) -> Policy:
     """A policy file. Raises ConfigError that names file, key and remedy."""
     try:
-        value = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from None
+        value = loads(text)
+    except (ValueError, RecursionError) as error:
+        said = "brackets too deep" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"{file}: not TOML: {said}; mend it") from None
     _check_names(file, value)
     log, authority = _table(file, value, "log"), _table(file, value, "authority")
     limits, licences = value.get("limits", {}), value.get("licences", {})

@@ -42,6 +42,8 @@ MANIFEST = "MANIFEST.json"
 PUBLIC = "keys.json"
 CHECKPOINT = "log/checkpoint"
 MANIFEST_BYTES_MAX = 32 * 1024 * 1024
+MANIFEST_ITEMS_MAX = 1_000_000  # a file has three
+PUBLIC_BYTES_MAX = 256 * 1024
 SAVE_EVERY_BUNDLES = 64
 JOB_ENTRIES = 8 * TILE_WIDTH
 BAD_MAX = 10_000
@@ -153,7 +155,9 @@ class _Verification:
         if policy is None:
             return result
         found = self._read_checkpoint(policy)
-        if found is not None:
+        if found is None:
+            result.add("LOG-UNREAD", "there is no head to read it by", file=CHECKPOINT)
+        else:
             note, head = found
             root_at = self._root_at(head.size)
             checkers = self._make_checkers(policy, manifest)
@@ -187,7 +191,7 @@ class _Verification:
             return self._policy
         self._result.add("UNTRUSTED-ROOT", "no policy was given")
         try:
-            return policy_of_public(json.loads(self._read(PUBLIC) or b""))
+            return policy_of_public(json.loads(_limited(self._read(PUBLIC) or b"")))
         except (ConfigError, ValueError, RecursionError) as error:
             self._result.add(
                 "MANIFEST", f"the bundle's own keys are unreadable: {error}", file=PUBLIC
@@ -200,7 +204,10 @@ class _Verification:
         try:
             data = self._source.read(MANIFEST)
             self._envelope = dsse.decode_envelope(data, MANIFEST_BYTES_MAX)
-            value: dict[str, Any] = json.loads(self._envelope.payload)
+            payload = self._envelope.payload
+            if payload.count(b",") > MANIFEST_ITEMS_MAX:
+                raise ValueError(f"over {MANIFEST_ITEMS_MAX} items")  # noqa: TRY301 - one finding
+            value: dict[str, Any] = json.loads(payload)
             self._manifest = {
                 str(item["path"]): (int(item["size"]), str(item["sha256"]))
                 for item in value["files"]
@@ -354,6 +361,7 @@ class _Verification:
         if not part.leaves:
             first = self._forest.size
             self._result.add("ROOT", f"entry {first} and what follows cannot be read")
+            self._result.add("LOG-UNREAD", f"from entry {first} on", file=path)
             return False
         for level, tile, hashes in self._forest.extend(part.leaves, part.top):
             self._compare(level, tile, hashes)
@@ -395,6 +403,12 @@ class _Verification:
         data = self._read(path)
         if data is not None and data != hashes:
             self._result.add("TILE", f"{path} is not what the entries give", file=path)
+
+
+def _limited(data: bytes) -> bytes:
+    if len(data) > PUBLIC_BYTES_MAX:
+        raise ValueError(f"they have over {PUBLIC_BYTES_MAX >> 10} KiB")
+    return data
 
 
 def _jobs_of(size: int) -> Iterator[tuple[int, int]]:
