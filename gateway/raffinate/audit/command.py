@@ -153,7 +153,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def time_ms(option: str, text: str | None) -> int | None:
-    """RFC 3339 as UTC milliseconds. Raises ConfigError."""
+    """An RFC 3339 time with its zone as UTC milliseconds. Raises ConfigError."""
     if text is None:
         return None
     try:
@@ -162,7 +162,7 @@ def time_ms(option: str, text: str | None) -> int | None:
         found = None
     if found is None or found.tzinfo is None:
         raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
-    return int(found.astimezone(UTC).timestamp() * 1000)
+    return round(found.astimezone(UTC).timestamp() * 1000)
 
 
 def _write(path: Path, text: str) -> None:

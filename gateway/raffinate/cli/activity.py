@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from raffinate.audit.command import time_ms
 from raffinate.cli.common import JSON, PLANT, WAIT, now_ms, read_file, write_new
 from raffinate.cli.group import Group
-from raffinate.cli.parts import parse_time_ms
 from raffinate.config import load_config
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.evidence import salted
@@ -80,7 +80,7 @@ def add(
         documents.append(document)
     elif work_order is not None:
         body["workOrder"] = _work_order(config, work_order, equipment, kind)
-    times = {"fromMs": parse_time_ms("--from", start), "toMs": parse_time_ms("--to", end)}
+    times = {"fromMs": time_ms("--from", start), "toMs": time_ms("--to", end)}
     digest = None
     if who or what or details:
         files = [(path.name, read_file(path, salted.DOCUMENT_BYTES_MAX)) for path in details]

@@ -11,9 +11,10 @@ import click
 
 from raffinate.audit.bundle import Frames
 from raffinate.audit.bundle import export as write_bundle
+from raffinate.audit.command import time_ms
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import MANIFEST
-from raffinate.cli.parts import Bar, parse_time_ms
+from raffinate.cli.parts import Bar
 from raffinate.config import load_config
 from raffinate.errors import ConfigError
 from raffinate.evidence.handover import HandoverError
@@ -60,7 +61,7 @@ def export(
     off leaves nothing at BUNDLE; start it again.
     """
     config = load_config(plant)
-    from_ms, to_ms = parse_time_ms("--from", start), parse_time_ms("--to", end)
+    from_ms, to_ms = time_ms("--from", start), time_ms("--to", end)
     if from_ms is not None and to_ms is not None and to_ms <= from_ms:
         raise ConfigError("--to must be later than --from")
     nodes = _nodes(config, equipment)

@@ -16,10 +16,11 @@ from raffinate.archive.chunk import with_times
 from raffinate.archive.scan import ArchiveScan
 from raffinate.audit.bundle import Frames
 from raffinate.audit.bundle import export as write_bundle
+from raffinate.audit.command import time_ms
 from raffinate.audit.export_frames import read_ranges
 from raffinate.audit.reconcile import Outcome, Reconciliation
 from raffinate.audit.verify import CHECKPOINT
-from raffinate.cli.parts import Bar, parse_time_ms
+from raffinate.cli.parts import Bar
 from raffinate.config import load_config
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.ingest.validate import FrameReader
@@ -78,7 +79,7 @@ def reconcile(
     configuration, 1 any other error.
     """
     config = load_config(plant)
-    from_ms, to_ms = parse_time_ms("--from", start), parse_time_ms("--to", end)
+    from_ms, to_ms = time_ms("--from", start), time_ms("--to", end)
     with ExitStack() as stack:
         store = stack.enter_context(closing(_store(config, influx)))
         found = _reconcile(config, store, bundle, from_ms, to_ms, limit, stack)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from raffinate.audit.command import time_ms
 from raffinate.cli.common import JSON, PLANT, WAIT, now_ms
-from raffinate.cli.parts import parse_time_ms
 from raffinate.config import load_config
 from raffinate.errors import ConfigError
 from raffinate.evidence.petition import ask_gateway, operator
@@ -50,8 +50,8 @@ def close(
     config = load_config(plant)
     minutes = dict(_meter(text, config.plant.equipment) for text in meters)
     body = {
-        "fromMs": parse_time_ms("--from", start),
-        "toMs": parse_time_ms("--to", end),
+        "fromMs": time_ms("--from", start),
+        "toMs": time_ms("--to", end),
         "hourMeters": minutes,
     }
     storage = config.storage

@@ -141,6 +141,8 @@ def _words(source: Source) -> str:
     if isinstance(source.document, Licence):
         found = source.document
         text += f": {found.equipment}, {day(found.from_ms)} to {day(found.to_ms)} (UTC)"
+        if found.revoked_ms is not None:
+            text += f", revoked from {day(found.revoked_ms)} on"
     return text
 
 

@@ -1,14 +1,11 @@
-"""What commands share: progress bars, instants."""
+"""What commands share: progress bars."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import Progress
-
-from raffinate.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -39,16 +36,3 @@ class Bar:
         self._bar.update(self._task, completed=done, total=total)
         if done >= total:
             self._bar.stop()
-
-
-def parse_time_ms(option: str, text: str | None) -> int | None:
-    """An RFC 3339 time with its zone as UTC milliseconds. Raises ConfigError."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ConfigError(f"{option} {text}: write it as 2026-11-01T00:00:00Z (UTC)")
-    return round(found.astimezone(UTC).timestamp() * 1000)

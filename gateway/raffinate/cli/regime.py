@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from raffinate.audit.command import time_ms
 from raffinate.cli.common import JSON, now_ms, read_file, write_new
 from raffinate.cli.group import Group
-from raffinate.cli.parts import parse_time_ms
 from raffinate.errors import ConfigError, RaffinateError
 from raffinate.licence.regime import (
     Regime,
@@ -136,7 +136,7 @@ def _at_ms(item: Regime, text: str | None) -> int:
             return item.day_ms(date.fromisoformat(text))
         except (ValueError, OverflowError):
             raise ConfigError(f"--on {text}: write a day as 2025-11-08") from None
-    found = parse_time_ms("--on", text)
+    found = time_ms("--on", text)
     return now_ms() if found is None else found
 
 
