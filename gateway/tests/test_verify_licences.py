@@ -229,6 +229,14 @@ def test_a_replaced_version_is_judged_as_it_was_and_no_permit_may_rest_on_it(pla
     assert judged(plant) == ({"LICENCE-SUPERSEDED"}, "FAIL")
 
 
+def test_quotas_of_a_version_that_nothing_follows_are_told(plant):
+    plant.license(QUOTA.format("run-h", "1", "day"))
+    started(plant)
+    plant.license(permit=False)  # as a revocation: no permit and no use under it
+    (quota,) = plant.judged().accounts["SN-0", "L-0", "Authority"].quotas
+    assert quota.used.low > 0
+
+
 def test_a_version_that_nobody_vouches_for_replaces_none(plant):
     old = plant.maker.licences["n01"]
     plant.license(trusted=False, permit=False)

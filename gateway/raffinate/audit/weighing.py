@@ -62,6 +62,7 @@ class Weighing:
         self._result = result
         self._site = site
         self._open: dict[tuple[str, str], tuple[Account, Machine, Licence]] = {}
+        self._replaced: dict[tuple[str, str, str], tuple[Account, Machine, Licence]] = {}
         self._whole: dict[tuple[str, str], Ledger] = {}
         self._told: set[tuple[str, str, str, str]] = set()
         self._changed: dict[tuple[str, str], int] = {}
@@ -150,6 +151,10 @@ class Weighing:
             if at_ms > end_ms:  # what was due after the licence's end
                 self._judge(account, licence, facts, at_ms, Where(), final=True, only=DUTY)
             self._quotas(account, machine, licence, at_ms)
+            self._replaced.pop((account.serial, account.number, account.issuer), None)
+        # A revocation is a version under which nothing is used: the one before has the quotas.
+        for account, machine, licence in self._replaced.values():
+            self._quotas(account, machine, licence, at_ms)
 
     def _close_superseded(self, at_ms: int) -> None:
         """Decide a last time what a later version replaces, as it was."""
@@ -161,6 +166,8 @@ class Weighing:
             # What changed undeclared is known at the end, for all versions.
             facts = replace(facts, newest=True, changed=())
             self._judge(account, licence, facts, end_ms, Where(), final=True)
+            name = (account.serial, account.number, account.issuer)
+            self._replaced[name] = account, machine, licence
             del self._open[key]
 
     def _quotas(self, account: Account, machine: Machine, licence: Licence, end_ms: int) -> None:
@@ -291,7 +298,8 @@ class Weighing:
         if code is None or key in self._told:
             return
         self._told.add(key)
-        rule = "" if condition.rule is None else f"; rule {condition.rule} ({condition.evidence})"
+        level = condition.evidence or "unknown"
+        rule = "" if condition.rule is None else f"; rule {condition.rule} ({level})"
         self._result.add(
             code,
             f"{condition.code} of licence {licence.number} version {licence.version} (class "
