@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from raffinate.audit.findings_code import (
-    ASK,
     EXPIRED_RULE,
     FAIL,
     INSUFFICIENT,
@@ -51,10 +50,16 @@ ABOUT_LICENCE: dict[str, Code] = {
         "Ask when it was stopped.",
     ),
     "USE-WITHOUT-LICENCE": Code(
-        LICENCE, FAIL, "Equipment was used, and no licence for its serial is in the bundle.", ASK
+        LICENCE,
+        FAIL,
+        "Equipment was used, and no licence for its serial is in the bundle.",
+        "Ask for the licence and list its SHA-256; without one, ask what the use was for.",
     ),
     "START-OUTSIDE-LICENCE": Code(
-        LICENCE, FAIL, "Equipment started at a time when no licence for it was in force.", ASK
+        LICENCE,
+        FAIL,
+        "Equipment started at a time when no licence for it was in force.",
+        "Ask who started it and why; inspect contact and seals; ask for a licence of that time.",
     ),
     "USE-TIME-UNKNOWN": Code(
         LICENCE,
