@@ -546,3 +546,12 @@ def test_a_manifest_of_millions_of_items_is_not_unpacked(audit):
     result = audit.verify(bundle)
     assert result.counts["MANIFEST"] == 1
     assert any("over 1000000 items" in finding.detail for finding in result.findings)
+
+
+@pytest.mark.parametrize("name", ["log/checkpoint", "evidence.sqlite"])
+def test_of_a_damaged_data_folder_nothing_is_exported(audit, name):
+    audit.run()
+    audit.site.close()
+    (audit.site.data / name).write_bytes(b"junk, and no database" * 500)
+    with pytest.raises(RaffinateError, match="is damaged"):
+        audit.export()

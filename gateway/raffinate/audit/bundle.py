@@ -26,7 +26,7 @@ from raffinate.evidence.anchoring import COSIGNATURE
 from raffinate.keys import load_gateway_keys, load_public
 from raffinate.tlog.checkpoint import open_checkpoint
 from raffinate.tlog.cosignature import format_signatures
-from raffinate.tlog.note import parse_note
+from raffinate.tlog.note import NoteError, parse_note
 from raffinate.tlog.publish import Folder
 from raffinate.tlog.tiles import bundles_of, entries_path, tile_path, tiles_of
 
@@ -130,6 +130,10 @@ def export(
         raise RaffinateError(
             f"{target} cannot be written: {error.strerror}; nothing of it is left there. Make room "
             "or name another place, and export again"
+        ) from error
+    except (sqlite3.DatabaseError, NoteError) as error:
+        raise RaffinateError(
+            f"{data} is damaged: {error}; nothing is exported. Restore the data folder from a copy"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
