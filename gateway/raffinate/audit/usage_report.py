@@ -38,7 +38,8 @@ table{border-collapse:collapse;width:100%;margin:3px 0;font-size:11px}
 caption{text-align:left;font-weight:600}
 th,td{border:1px solid #aaa;padding:1px 4px;text-align:left;vertical-align:top;
 overflow-wrap:anywhere}
-thead th{background:#eee}tbody th{font-weight:600}tr{break-inside:avoid}
+thead th{background:#eee;overflow-wrap:normal}tbody th{font-weight:600;min-width:10em}
+tbody td:last-child{min-width:4.8em}tr{break-inside:avoid}
 thead{display:table-header-group}
 .pairs thead{display:none}.pairs tbody th{width:24%}
 .verdict{font-weight:700;white-space:nowrap;padding:0 4px;border:1.5px solid #444;
@@ -49,8 +50,8 @@ display:inline-block}
 footer{margin-top:8px;border-top:1px solid #999;padding-top:3px;color:#333}
 .scroll{overflow-x:auto}td code{white-space:normal}
 @page{size:A4;margin:10mm 11mm}
-@media print{body{max-width:none;padding:0;font-size:8pt;-webkit-print-color-adjust:exact;
-print-color-adjust:exact}h1{font-size:12pt}h2{font-size:9pt;margin:5px 0 1px}
+@media print{body{max-width:none;padding:0;font-size:7.5pt;line-height:1.25;
+-webkit-print-color-adjust:exact;print-color-adjust:exact}h1{font-size:12pt}h2{font-size:9pt;margin:5px 0 1px}
 table{font-size:6.8pt;margin:2px 0}code{font-size:6.5pt}.scroll{overflow:visible}}
 """
 
