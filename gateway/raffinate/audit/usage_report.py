@@ -51,7 +51,8 @@ footer{margin-top:8px;border-top:1px solid #999;padding-top:3px;color:#333}
 .scroll{overflow-x:auto}td code{white-space:normal}
 @page{size:A4;margin:10mm 11mm}
 @media print{body{max-width:none;padding:0;font-size:7.5pt;line-height:1.25;
--webkit-print-color-adjust:exact;print-color-adjust:exact}h1{font-size:12pt}h2{font-size:9pt;margin:5px 0 1px}
+-webkit-print-color-adjust:exact;print-color-adjust:exact}
+h1{font-size:12pt}h2{font-size:9pt;margin:5px 0 1px}
 table{font-size:6.8pt;margin:2px 0}code{font-size:6.5pt}.scroll{overflow:visible}}
 """
 
