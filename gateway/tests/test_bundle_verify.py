@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from hashlib import sha256
 
 import orjson
@@ -555,3 +557,17 @@ def test_of_a_damaged_data_folder_nothing_is_exported(audit, name):
     (audit.site.data / name).write_bytes(b"junk, and no database" * 500)
     with pytest.raises(RaffinateError, match="is damaged"):
         audit.export()
+
+
+def test_a_documents_name_leads_nowhere_outside_of_the_bundle(audit, tmp_path):
+    audit.run()
+    audit.site.close()
+    outside = tmp_path / "outside"
+    with closing(sqlite3.connect(audit.site.data / "evidence.sqlite")) as database, database:
+        database.execute(
+            "INSERT INTO documents (sha256, kind, name, data) VALUES (?, 'document', '', x'00')",
+            (str(outside),),
+        )
+    with pytest.raises(RaffinateError, match="is damaged"):
+        audit.export()
+    assert not list(tmp_path.glob("outside*"))

@@ -46,6 +46,7 @@ _FOLDERS = {
 _STAY = ("private", "signature", "deleted")
 """Kinds that a bundle never has: salted documents are disclosed one by one."""
 _SIGNATURE = re.compile(r"(?:licences|documents|regimes)/[0-9a-f]{64}\.dsse")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _README = """This is an audit bundle of Raffinate: a transparency log (C2SP tlog-tiles, in log/) of
 signed statements about licensed equipment, and the documents that they name by SHA-256.
 
@@ -225,6 +226,8 @@ def _read(folder: Folder, path: str) -> bytes:
 def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> None:
     with _documents(data) as rows:
         for digest, kind, name, content in rows:
+            if not _DIGEST.fullmatch(digest):  # or it would be written outside of the bundle
+                raise RaffinateError(f"{data} is damaged: a document has no SHA-256 as its name")
             if kind in _FOLDERS:
                 _write(part / _FOLDERS[kind] / f"{digest}.toml", content)
             elif kind == "signature" and _SIGNATURE.fullmatch(name):
