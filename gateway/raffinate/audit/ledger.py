@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
-from raffinate.licence.amounts import reo_by_assay
+from raffinate.licence.amounts import base_used, cross_checked, reo_by_assay, reo_by_base
 from raffinate.licence.facts import Bounds, Used
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class Ledger:
     ) -> Used | None:
         """The amount of a quota in its period at `at_ms`; None where nothing shows it.
 
-        Rare-earth oxide: volume times `reo_g_per_l` of the assays in force. Reagents: what papers
-        say was used.
+        Rare-earth oxide: volume times `reo_g_per_l` of the assays in force, held against the base
+        used where papers tell that of the whole period. Reagents: what papers say was used.
         """
         span = period(quota.period, at_ms)
         if span is None:
@@ -115,7 +115,11 @@ class Ledger:
             low, high = self.bounds(span)
             return Used(low.volume_ml, high.volume_ml)
         if quota.quantity == "reo-kg":
-            return self._oxide(span, tuple(assays))
+            by_assay = self._oxide(span, tuple(assays))
+            base = base_used(reagents, *self._times(span))
+            if by_assay is None or base is None:
+                return by_assay
+            return cross_checked(by_assay, reo_by_base(base))
         named = [item for item in reagents if item.name == quota.reagent]
         return _reagent(quota, span, named, self.from_ms or 0, self.to_ms or 0)
 
@@ -126,6 +130,11 @@ class Ledger:
         for day in sorted(days):
             found[period(quota.period, day * DAY_MS)] = (day + 1) * DAY_MS - 1
         yield from found.values()
+
+    def _times(self, span: tuple[int, int]) -> tuple[int, int]:
+        """The part of a period, UTC ms, that lies between the first and the last use."""
+        begin_ms, end_ms = span[0] * DAY_MS, (span[1] + 1) * DAY_MS
+        return max(begin_ms, self.from_ms or 0), min(end_ms, self.to_ms or 0)
 
     def _oxide(self, span: tuple[int, int], assays: tuple[Assay, ...]) -> Used | None:
         """Oxide in what was metered, mg."""

@@ -17,6 +17,8 @@ from raffinate.licence.facts import Bounds, Used
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from raffinate.licence.paper_kinds import Reagent
+
 EQUIVALENTS_PER_MOLE = 3
 
 
@@ -36,6 +38,29 @@ def reo_by_base(base_mmol: Bounds, elements: Iterable[str] = ()) -> Used:
     low = Fraction(base_mmol.low) * min(weights) / (1000 * EQUIVALENTS_PER_MOLE)
     high = Fraction(base_mmol.high) * max(weights) / (1000 * EQUIVALENTS_PER_MOLE)
     return _used(low, high)
+
+
+def base_used(reagents: Iterable[Reagent], from_ms: int, to_ms: int) -> Bounds | None:
+    """Bounds of the base used in [from_ms, to_ms), mmol, by papers; None unless they cover it all.
+
+    A paper that lies partly within counts to the most and not to the least.
+    """
+    found = [
+        (item.from_ms, item.to_ms, 1000 * item.base_mol)
+        for item in reagents
+        if item.flow == "used"
+        and item.base_mol is not None
+        and item.from_ms < to_ms
+        and item.to_ms > from_ms
+    ]
+    covered_ms, low, high = from_ms, Fraction(0), Fraction(0)
+    for begin_ms, end_ms, base_mmol in sorted(found):
+        if begin_ms <= covered_ms:
+            covered_ms = max(covered_ms, end_ms)
+        high += base_mmol
+        if begin_ms >= from_ms and end_ms <= to_ms:
+            low += base_mmol
+    return Bounds(low, high) if found and covered_ms >= to_ms else None
 
 
 def cross_checked(assay: Used, base: Used) -> Used:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
-from raffinate.licence.amounts import reo_by_assay
+from raffinate.licence.amounts import base_used, cross_checked, reo_by_assay, reo_by_base
 from raffinate.licence.facts import Bounds, Used
 from raffinate.licence.papers import Assay, Reagent
 from raffinate.licence.permit import Rest
@@ -58,7 +58,8 @@ def used(
 ) -> Used | None:
     """What was used of a quota in [from_ms, at_ms]; None where nothing shows it.
 
-    Oxide is volume times the least and the most `reo_g_per_l` of stream assays in force within it.
+    Oxide is volume times the least and the most `reo_g_per_l` of stream assays in force within it,
+    held against the base used where papers tell that of the whole time.
     A reagent is what papers say was used; one that lies partly within the period counts to the
     most, and what no paper covers has no upper bound.
     """
@@ -71,7 +72,10 @@ def used(
     found = strength(papers, from_ms, at_ms)
     if found is None:
         return Used(0, 0) if metered.volume_high_ml == 0 else None
-    return reo_by_assay(Bounds(metered.volume_low_ml, metered.volume_high_ml), found)
+    by_assay = reo_by_assay(Bounds(metered.volume_low_ml, metered.volume_high_ml), found)
+    reagents = [item for item in (paper.members for paper in papers) if isinstance(item, Reagent)]
+    base = base_used(reagents, from_ms, at_ms)
+    return by_assay if base is None else cross_checked(by_assay, reo_by_base(base))
 
 
 def strength(papers: Sequence[Paper], from_ms: int, at_ms: int) -> Bounds | None:

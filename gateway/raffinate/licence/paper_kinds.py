@@ -130,7 +130,10 @@ class WorkOrder:
 
 @dataclass(frozen=True, slots=True)
 class Reagent:
-    """An amount of a reagent or auxiliary material used, received or in stock over a period."""
+    """An amount of a reagent or auxiliary material used, received or in stock over a period.
+
+    `base_mol`: equivalents of base in it (mol), for one that neutralises what extraction sets free.
+    """
 
     name: str
     flow: str
@@ -138,6 +141,7 @@ class Reagent:
     from_ms: int
     to_ms: int
     equipment: tuple[str, ...]
+    base_mol: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

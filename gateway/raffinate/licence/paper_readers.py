@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 AMOUNT_MAX = 10**12
 PERCENT_MAX = 100
 REO_G_PER_L_MAX = 10_000
+BASE_MOL_MAX = 10**9
 COUNTRY_CHARS = 2
 UNIT_CHARS_MAX = 32
 
@@ -147,6 +148,7 @@ def _reagent(table: Table) -> Reagent:
         from_ms=from_ms or 0,
         to_ms=to_ms or 0,
         equipment=table.texts("equipment"),
+        base_mol=table.number_or("base_mol", 0, BASE_MOL_MAX),
     )
 
 
