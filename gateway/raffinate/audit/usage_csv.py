@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raffinate.audit.account_view import UNITS, acknowledgements, number_text, quota_text
-from raffinate.audit.findings import CODES
+from raffinate.audit.findings import CODES, PASS
 from raffinate.audit.ledger import DAY_MS
 from raffinate.audit.licence_blocks import findings_of
 from raffinate.audit.usage_report import accounts_of
@@ -95,6 +95,8 @@ def _rows(result: Result, account: Account) -> Iterator[Row]:
             row["quota_used_high"] = number_text(Fraction(seen.used.high, scale))
         yield row
     for _, shown in sorted(account.conditions.items()):
+        newest = PASS if shown.last.waived is not None else shown.last.result
+        healed = "" if shown.worst in {PASS, newest} else f"; {newest} by now"
         yield {
             "record": "condition",
             "from_utc": _time(shown.first_ms),
@@ -104,7 +106,7 @@ def _rows(result: Result, account: Account) -> Iterator[Row]:
             "class": shown.last.klass,
             "evidence": shown.last.evidence or "",
             "count": str(shown.against),
-            "detail": shown.last.text,
+            "detail": shown.last.text + healed,
             "licence_sha256": shown.licence_sha256,
         }
     yield from _found(result, serial)
