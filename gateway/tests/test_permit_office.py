@@ -145,6 +145,27 @@ def test_machines_of_one_licence_share_what_its_quota_leaves(site):
     assert found["bat-ext"] == pytest.approx(5 * HOUR_MS // 4, abs=10_000)
 
 
+def test_a_permit_that_nobody_here_gave_is_found_and_overruled(site):
+    licence(site)
+    given = given_now(site)
+    use(site, site.node, 1000, permit=given.serial)
+    assert all_given(site) == []
+    # somebody else has the permit key
+    use(site, site.node, 1000, permit=7000)
+    after = given_now(site)
+    assert (after.serial, is_withdrawal(after)) == (7001, False)
+    assert "PERMIT-UNKNOWN" in site.service.snapshot()["nodes"][0]["findings"]
+    use(site, site.node, 1000, permit=7000)  # signed before the new one came
+    assert all_given(site) == []
+    (site.licences / "a.toml").unlink()
+    site.tick(12_000)
+    use(site, site.node, 1000, permit=9000)
+    assert is_withdrawal(given_now(site))
+    assert [item.code for item in site.service.findings()] == ["PERMIT-UNKNOWN"]
+    use(site, site.node, 1000, permit=(1 << 53) - 1)
+    assert all_given(site) == []
+
+
 def test_an_amended_licence_shrinks_the_permit_and_a_revoked_one_takes_it_back(site):
     first = licence(site)
     assert given_now(site).serial == 1

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from raffinate.evidence.work import Work
     from raffinate.model import Plant
 
+    Holders = dict[str, tuple[Key, StoredPermit | None]]
+    Find = Callable[[Work, str, Key, int | None, str], None]
+
 LICENCE, REGIME = "licence", "regime"
 _FOLDERS = {LICENCE: "licences", REGIME: "regimes"}
 DELETED = "deleted"
@@ -41,7 +44,8 @@ class Known:
     """What the office judges by: times in UTC ms, `holders` by equipment with the newest permit.
 
     `activities` and `acknowledged` by equipment, as the gateway remembers them; `documents` gives
-    (row, SHA-256, kind, name, bytes) of documents kept after a row.
+    (row, SHA-256, kind, name, bytes) of documents kept after a row. `strange` are serials that
+    nodes say they hold and this log never gave, by equipment.
     """
 
     now_ms: int
@@ -51,6 +55,7 @@ class Known:
     activities: Mapping[str, Sequence[Mapping[str, Any]]]
     acknowledged: Mapping[str, Sequence[Mapping[str, Any]]]
     documents: Callable[[int], list[tuple[int, str, str, str, bytes]]]
+    strange: Mapping[str, int]
 
 
 class PermitOffice(Protocol):
@@ -96,10 +101,11 @@ class Desk:
         keys: Mapping[str, Key],
         permits: Mapping[tuple[str, str], StoredPermit],
         history: RegisterHistory,
+        find: Find,
     ) -> None:
-        """Work on what the service loaded."""
+        """Work on what the service loaded; `find` keeps a finding about a key."""
         self._store, self._register, self._keys, self._permits = store, register, keys, permits
-        self._history = history
+        self._history, self._find = history, find
 
     def state_versions(self, work: Work) -> list[str]:
         """State every licence and regime version that the log does not have yet; their digests."""
@@ -138,6 +144,7 @@ class Desk:
             state.get("activities", {}),
             state.get("acknowledged", {}),
             lambda after: self._store.documents_after(after, KEPT_KINDS),
+            self._strange(holders, work),
         )
         for equipment, payload in self._office.issue(known):
             key, _ = holders[equipment]
@@ -145,12 +152,25 @@ class Desk:
             index = work.add_entry(data, leaf_hash(data))
             work.permits.append(views.stored_permit(key.keyid, equipment, payload, index, data))
 
-    def _holders(self) -> dict[str, tuple[Key, StoredPermit | None]]:
+    def _strange(self, holders: Holders, work: Work) -> dict[str, int]:
+        """Serials that nodes hold and that this log never gave; each key's first is a finding."""
+        found = {}
+        for equipment, (key, newest) in holders.items():
+            use = next((one for one in key.info.get("use", ()) if one["id"] == equipment), None)
+            held = None if use is None else use["permit"]
+            if held is None or held <= (0 if newest is None else newest.serial):
+                continue
+            found[equipment] = held
+            if "PERMIT-UNKNOWN" not in key.info.get("findings", ()):
+                self._find(work, "PERMIT-UNKNOWN", key, None, f"permit {held} of {equipment}")
+        return found
+
+    def _holders(self) -> Holders:
         """The newest enrolled key of each equipment's node, with its newest permit.
 
         A key that has stated nothing yet gets none: its machine and registers are not known.
         """
-        found: dict[str, tuple[Key, StoredPermit | None]] = {}
+        found: Holders = {}
         current = current_nodes(self._keys)
         for equipment in self._plant.equipment.values():
             key = current.get(equipment.node)

@@ -195,7 +195,7 @@ class EvidenceService:
         self._commit(work)
         self._descriptors_kept = True
         self._ring.publish()
-        inbox.answer(self._data, answers)
+        inbox.answer(self._data, answers, now_ms)
         self._office.told(told)
         found = self._receipts(work)
         for permit in withdrawn(work, self._permits.values(), self._intake.keys):
@@ -259,7 +259,12 @@ class EvidenceService:
         self._permits = {(p.keyid, p.equipment): p for p in self._store.permits()}
         history = RegisterHistory(self._store, self._log, self._intake.keys)
         self._desk.load(
-            self._store, self._actions.register, self._intake.keys, self._permits, history
+            self._store,
+            self._actions.register,
+            self._intake.keys,
+            self._permits,
+            history,
+            self._intake.find,
         )
         self._given: dict[str, int] = {}
         self._recent: dict[str, deque[tuple[int, int]]] = {}

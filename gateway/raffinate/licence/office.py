@@ -22,6 +22,7 @@ from raffinate.licence.gathering import Case, amounts, gather, reports
 from raffinate.licence.outfalls import Outfalls
 from raffinate.licence.permit import (
     LIFE_MS,
+    SERIAL_MAX,
     Holder,
     Rest,
     is_due,
@@ -227,15 +228,19 @@ class Office:
         )
         licence = choose_licence(self._licences(item.serial), item.serial, now_ms)
         judged = self._judged.get(equipment)
+        strange = known.strange.get(equipment, 0)
+        serial = 1 + max(0 if newest is None else newest.serial, strange)
         if licence is None or judged is None or judged.licence.sha256 != licence.sha256:
-            return self._withdrawn(newest, holder, now_ms)
+            found = self._withdrawn(newest, holder, now_ms)
+            return _overruled(newest, serial, holder, now_ms) if strange else found
         if judged.decision.withheld():
-            return _taken_back(newest, holder, now_ms)
+            found = _taken_back(newest, holder, now_ms)
+            return _overruled(newest, serial, holder, now_ms) if strange else found
         left = judged.rest
-        known_permit = None if foreign else newest
-        if not is_due(licence, known_permit, holder, left, now_ms, self._life_ms):
+        before = None if foreign or strange else newest
+        due = is_due(licence, before, holder, left, now_ms, self._life_ms)
+        if not due or serial > SERIAL_MAX:
             return None
-        serial = 1 if newest is None else newest.serial + 1
         return permit_payload(licence, holder, serial, now_ms, self._life_ms, left)
 
     def _read(self, stored: StoredPermit) -> tuple[Permit, str]:
@@ -291,6 +296,13 @@ def _seqs(machines: tuple[Equipment, ...], known: Known) -> tuple[int, ...]:
     """How far the statements about each machine have come."""
     holders = (known.holders.get(one.id) for one in machines)
     return tuple(-1 if holder is None else holder[0].chain.seq for holder in holders)
+
+
+def _overruled(newest: Permit | None, serial: int, holder: Holder, now_ms: int) -> bytes | None:
+    """A withdrawal of what the node holds and nobody here gave, worded as the newest permit."""
+    if newest is None or serial > SERIAL_MAX:
+        return None
+    return withdrawal_payload(newest, holder, now_ms, serial)
 
 
 def _taken_back(newest: Permit | None, holder: Holder, now_ms: int) -> bytes | None:

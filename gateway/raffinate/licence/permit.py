@@ -23,6 +23,8 @@ RUN_STEP_MS_MIN = 60_000
 RUN_MORE_MS_MIN = 5000
 """A permit rests on a register that is up to an interval old: the next statement widens it."""
 VOLUME_STEP_ML_MIN = 1000
+SERIAL_MAX = (1 << 53) - 1
+"""The largest number of the wire: a node that holds it takes no permit more."""
 CHANGE_MS_MIN = 10_000
 """Between a permit and the next one that only moves its limits or follows a withdrawal."""
 
@@ -119,14 +121,16 @@ def permit_payload(
     )
 
 
-def withdrawal_payload(newest: Permit, holder: Holder, now_ms: int) -> bytes:
-    """The payload that takes `newest` back: of the next serial, and over as soon as it begins.
+def withdrawal_payload(
+    newest: Permit, holder: Holder, now_ms: int, serial: int | None = None
+) -> bytes:
+    """The payload that takes `newest` back: of the next serial (or `serial`), over as it begins.
 
     It begins before the withdrawn permit's end, so that it too lies within its licence.
     """
     from_ms = min(now_ms, newest.not_after_ms - 1)
     return format_permit(
-        newest.serial + 1,
+        newest.serial + 1 if serial is None else serial,
         newest.site,
         newest.node,
         newest.keyid,
