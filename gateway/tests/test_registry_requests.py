@@ -12,7 +12,7 @@ from raffinate.audit.policy import format_policy, parse_policy
 from raffinate.audit.source import open_source
 from raffinate.audit.verify import verify
 from raffinate.errors import StorageFullError
-from raffinate.evidence import documents, dsse, salted
+from raffinate.evidence import documents, dsse, inbox, salted
 from raffinate.keys import load_public
 from raffinate.licence.shipped import shipped_files
 from registry_papers import LICENCE, adding, ask, digest, issuer, item, party, request, stated
@@ -365,3 +365,36 @@ def test_odd_files_in_the_inbox_end_no_gateway(site):
     (inbox / "d\udcff.dsse").write_bytes(b"")
     assert add(site, party(), name="good")["ok"]
     assert not (inbox / "d\udcff.dsse").exists()
+
+
+def test_a_crowded_inbox_holds_no_request_up(site):
+    """What commands name goes first, and answers that nobody fetches do not fill the disk."""
+    folder = site.data / "inbox"
+    folder.mkdir(exist_ok=True)
+    for number in range(5000):
+        (folder / f"a{number:05d}.dsse").touch()
+    for name in ("request-1", "order-1", "checkpoint-1"):
+        (folder / f"{name}.dsse").write_bytes(b"")
+    found = [path.stem for path in inbox.files(folder, ".dsse")]
+    assert found[:4] == ["checkpoint-1", "order-1", "request-1", "a00000"]
+    assert len(found) == inbox.FILES_MAX
+    assert add(site, party(), name="request-2")["ok"]
+
+
+def test_answers_that_nobody_fetches_end(site, monkeypatch):
+    monkeypatch.setattr(inbox, "ANSWERS_MAX", 2)
+    outbox = site.data / "outbox"
+
+    def answers():
+        return sorted(path.name for path in outbox.iterdir())
+
+    for name in ("a", "b", "c"):
+        assert add(site, party(), name=name)["ok"]
+    assert answers() == ["b.json", "c.json"]
+    (outbox / "kept").mkdir()
+    site.tick(inbox.ANSWER_AGE_MS_MAX - 1000)
+    assert answers() == ["b.json", "c.json", "kept"]
+    site.tick(1000)
+    assert answers() == ["c.json", "kept"]
+    site.tick(1001)
+    assert answers() == ["kept"]

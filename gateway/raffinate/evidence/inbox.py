@@ -3,14 +3,17 @@
 `<data>/inbox/NAME.dsse` holds one envelope; `<data>/outbox/NAME.json` says what became of it. A
 file stays until its outcome is durable, so a gateway killed meanwhile takes it up again. One that
 ended the gateway by a defect of its program is put aside as `NAME.defect`, and no start sees it.
+What commands name (`FIRST`) is taken before all else. Answers that nobody fetches end: at most
+`ANSWERS_MAX` stay, for `ANSWER_AGE_MS_MAX`; the oldest go first.
 """
 
 from __future__ import annotations
 
 import os
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,7 +37,12 @@ if TYPE_CHECKING:
 FILES_MAX = 100
 FILE_BYTES_MAX = 12 << 20
 NAME_BYTES_MAX = 200
+ANSWERS_MAX = 1000
+ANSWER_AGE_MS_MAX = 8 * 24 * 3600 * 1000
+FIRST = ("order-", "request-", "checkpoint-")
+"""How files of the authority, of requests and of witnesses begin; other names wait behind them."""
 DEFECT = ".defect"
+_NS_A_MS = 1_000_000
 _DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -47,12 +55,9 @@ class Answer:
 
 
 def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work) -> list[Answer]:
-    """Take every file of the inbox, in the order of their names; what is no file stays."""
-    folder = data / "inbox"
-    if not folder.is_dir():
-        return []
+    """Take the inbox's first files; what is no file stays."""
     answers = []
-    for path in files(folder, ".dsse"):
+    for path in files(data / "inbox", ".dsse"):
         try:
             document = {"ok": True, **accept(_read(path), work)}
         except (RaffinateError, OSError) as error:
@@ -65,24 +70,58 @@ def take(data: Path, accept: Callable[[bytes, Work], dict[str, Any]], work: Work
 
 
 def files(folder: Path, suffix: str) -> list[Path]:
-    """The inbox's first files by name.
+    """The inbox's first files by name, at most FILES_MAX; those of `FIRST` before all others.
 
     A pipe or a folder in one's place holds nobody up, nor a name too long for its answer's file.
     """
-    found = (
-        path
-        for path in sorted(folder.glob(f"*{suffix}"))
-        if len(os.fsencode(path.name)) <= NAME_BYTES_MAX and path.is_file()
-    )
-    return list(islice(found, FILES_MAX))
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        found = (
+            entry.name
+            for entry in entries
+            if entry.name.endswith(suffix)
+            and len(os.fsencode(entry.name)) <= NAME_BYTES_MAX
+            and _is_file(entry)
+        )
+        names = nsmallest(FILES_MAX, found, key=lambda name: (not name.startswith(FIRST), name))
+    return [folder / name for name in names]
 
 
-def answer(data: Path, answers: list[Answer]) -> None:
-    """Write the answers, then remove the files they are about."""
+def answer(data: Path, answers: list[Answer], now_ms: int) -> None:
+    """Write the answers, then remove the files they are about, and answers beyond the limits."""
+    outbox = data / "outbox"
     for found in answers:
-        target = data / "outbox" / f"{found.path.stem}.json"
+        target = outbox / f"{found.path.stem}.json"
         replace_file(target, orjson.dumps(found.document))
+        with suppress(FileNotFoundError):  # its command has fetched it already
+            os.utime(target, ns=(now_ms * _NS_A_MS, now_ms * _NS_A_MS))
         found.path.unlink(missing_ok=True)
+    if outbox.is_dir():
+        _clear(outbox, now_ms)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _clear(outbox: Path, now_ms: int) -> None:
+    """Remove the answers that are too old, and the oldest of too many."""
+    aged = []
+    with os.scandir(outbox) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json") and entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    aged.append((entry.stat().st_mtime_ns // _NS_A_MS, entry.name))
+    aged.sort()
+    over = len(aged) - ANSWERS_MAX
+    for number, (time_ms, name) in enumerate(aged):
+        if number >= over and now_ms - time_ms <= ANSWER_AGE_MS_MAX:
+            return
+        (outbox / name).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> bytes:
