@@ -58,11 +58,11 @@ BAD = {
     "serial of no machine": ('serial = "SN-1"', 'serial = "SN-7"', r"items\[1\]\.serial is 'SN-7'"),
     "margin beyond limit": ("margin_percent = 0.4", "margin_percent = 99.95", "margin_percent"),
     "issued after the end": ("rests_on", "issued = 2028-01-01\nrests_on", "issued is not before"),
-    "version without the one before": ("rests_on", "version = 2\nrests_on", "has `replaces`"),
+    "version without the one before": ("rests_on", "version = 2\nrests_on", "add replaces"),
     "first version replaces": (
         "rests_on",
         f'replaces = "{"ab" * 32}"\nrests_on',
-        "the first has none",
+        "stands in a first version",
     ),
     "revoked first version": (
         "rests_on",
@@ -221,7 +221,7 @@ APART = {
     ),
     "predecessor missing": (
         [MINIMAL + f'version = 3\nreplaces = "{"ab" * 32}"\n'],
-        "version 2 of licence L-1 is missing; import it first",
+        "version 2 of licence L-1, which it replaces, is not known here; give its file too",
     ),
     "predecessor of other bytes": (
         [MINIMAL + f'version = 2\nreplaces = "{"ab" * 32}"\n'],

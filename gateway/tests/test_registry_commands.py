@@ -138,7 +138,7 @@ def test_nothing_of_a_set_with_one_bad_file_goes_in(plant, tmp_path):
     bad.write_bytes(party("Bad", "bad", "colour = 1\n"))
     done = give(plant, "registry", "import", good, bad, status=2)
     assert "bad.toml line 5: colour is no key here" in done.output
-    assert "nothing of these 2 file(s) is taken" in done.output
+    assert "nothing is done with any of the 2 files" in done.output
     copy.write_bytes(party("Good", "good", "# twice\n"))
     done = give(plant, "registry", "import", good, copy, status=2)
     assert "party good version 1 is in" in done.output

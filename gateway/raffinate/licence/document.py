@@ -243,12 +243,10 @@ def _stages(table: Table) -> tuple[str, ...]:
 def _version(table: Table) -> tuple[int, str | None]:
     version = table.integer_or("version", 1, VERSION_MAX, 1)
     replaces = table.digest_or("replaces")
-    if (version == 1) != (replaces is None):
-        table.fail(
-            "version" if replaces is None else "replaces",
-            "and the other do not fit: a version after the first has `replaces`, the SHA-256 of "
-            "the one before; the first has none",
-        )
+    if version > 1 and replaces is None:
+        table.fail("version", f"is {version}; add replaces, the SHA-256 of the version before it")
+    if version == 1 and replaces is not None:
+        table.fail("replaces", "stands in a first version; add version (2 or more), or remove it")
     return version, replaces
 
 
@@ -279,11 +277,14 @@ def _check_predecessor(licence: Licence, before: Licence | None) -> None:
         return
     name = f"version {licence.version - 1} of licence {licence.number}"
     if before is None:
-        raise ConfigError(f"{licence.file}: {name} is missing; import it first or with this one")
+        raise ConfigError(
+            f"{licence.file}: {name}, which it replaces, is not known here; give its file too, or "
+            "import it first"
+        )
     if before.sha256 != licence.replaces:
         raise ConfigError(
-            f"{licence.file}: replaces is not the SHA-256 of {name}, which is {before.sha256} "
-            f"({before.file}); mend replaces"
+            f"{licence.file}: replaces is not the SHA-256 of {name}, which is {before.sha256}; "
+            "mend replaces"
         )
     if None not in (licence.issued_ms, before.issued_ms) and (
         (licence.issued_ms or 0) < (before.issued_ms or 0)

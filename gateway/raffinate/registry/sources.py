@@ -65,7 +65,9 @@ def load(paths: Sequence[Path], now_ms: int) -> list[Source]:
             problems.append(str(error))
     problems += _twice(found)
     if problems:
-        raise ConfigError("\n".join([*problems, f"nothing of these {len(paths)} file(s) is taken"]))
+        if len(paths) > 1:
+            problems.append(f"nothing is done with any of the {len(paths)} files")
+        raise ConfigError("\n".join(problems))
     return found
 
 
