@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -51,7 +52,10 @@ HEADS = (
     "detail",
     "log_entry",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_SPLITS = ";\t\r\n"
+_SKIPPED = r'\s"\x00-\x1f\u200b\ufeff'
+_BEGINS = re.compile(rf"(^[;{_SKIPPED}]*|[;{_SKIPPED}]+)([=+\-@\uff1d\uff0b\uff0d\uff20]?)")
 _H_DIGITS, _L_DIGITS = 4, 3
 
 
@@ -73,8 +77,24 @@ def as_usage_csv(result: Result, number: str) -> str:
 
 
 def plain(cell: str) -> str:
-    """The cell so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """The cell so that no spreadsheet takes it, or what it splits off, for a formula.
+
+    Some split at `;`, tab or newline whatever the quotes say, skip spaces, or know full-width
+    signs. A number stays one.
+    """
+    if _NUMBER.fullmatch(cell):
+        return cell
+    shown = _BEGINS.sub(_defused, cell)
+    return f"'{shown}" if shown.startswith(("\t", "\r", "\n")) else shown
+
+
+def _defused(found: re.Match[str]) -> str:
+    """An apostrophe where a cell begins that a sign of formulas follows."""
+    skipped, sign = found.groups()
+    at = max(skipped.rfind(mark) for mark in _SPLITS) + 1
+    if not sign or (at == 0 and found.start() > 0):
+        return found[0]
+    return f"{skipped[:at]}'{skipped[at:]}{sign}"
 
 
 def _rows(result: Result, account: Account) -> Iterator[Row]:
