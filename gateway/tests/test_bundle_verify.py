@@ -571,3 +571,29 @@ def test_a_documents_name_leads_nowhere_outside_of_the_bundle(audit, tmp_path):
     with pytest.raises(RaffinateError, match="is damaged"):
         audit.export()
     assert not list(tmp_path.glob("outside*"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE documents SET data = 7",
+        "UPDATE documents SET data = 'text'",
+        "UPDATE documents SET sha256 = 1.5",
+        "UPDATE documents SET sha256 = x'00'",
+        "UPDATE documents SET kind = x'00'",
+        "UPDATE documents SET kind = 'signature', name = x'00'",
+        "UPDATE documents SET kind = CAST(x'ff' AS TEXT)",
+        "UPDATE log_head SET time_ms = 'soon'",
+        "INSERT INTO anchors VALUES ('w', 'cosignature', 1, x'', 0, 0, 7, 0, 0)",
+        "INSERT INTO anchors VALUES ('w', 'cosignature', 1, x'', 0, 'x', x'', 0, 0)",
+    ],
+)
+def test_a_value_of_a_wrong_type_in_the_database_is_told_in_words(audit, damage):
+    audit.run()
+    audit.site.close()
+    with closing(sqlite3.connect(audit.site.data / "evidence.sqlite")) as database, database:
+        only = " WHERE rowid = (SELECT max(rowid) FROM documents)" if "documents" in damage else ""
+        assert database.execute(damage + only).rowcount == 1
+    with pytest.raises(RaffinateError, match=r"is damaged.* Restore") as told:
+        audit.export()
+    assert told.value.exit_status == 1

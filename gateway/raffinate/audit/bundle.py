@@ -198,6 +198,8 @@ def _cosigned(data: Path) -> bytes | None:
             ).fetchall()
         except sqlite3.OperationalError:
             return None  # no gateway that knows witnesses has run on it
+    _check_types(data, "log_head", () if newest is None else (newest,), (int,))
+    _check_types(data, "anchors", rows, (str, int, int, bytes, int, int))
     cosigned = [row for row in rows if row[0] == COSIGNATURE]
     if not cosigned or newest is None:
         return None
@@ -226,8 +228,13 @@ def _read(folder: Folder, path: str) -> bytes:
 def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> None:
     with _documents(data) as rows:
         for digest, kind, name, content in rows:
+            row = (digest, kind, name, content)
+            _check_types(data, "documents", (row,), (str, str, str, bytes))
             if not _DIGEST.fullmatch(digest):  # or it would be written outside of the bundle
-                raise RaffinateError(f"{data} is damaged: a document has no SHA-256 as its name")
+                raise RaffinateError(
+                    f"{data} is damaged: a document has no SHA-256 as its name; nothing is "
+                    "exported. Restore the data folder from a copy"
+                )
             if kind in _FOLDERS:
                 _write(part / _FOLDERS[kind] / f"{digest}.toml", content)
             elif kind == "signature" and _SIGNATURE.fullmatch(name):
@@ -238,6 +245,18 @@ def _write_documents(data: Path, descriptors: Iterable[Path], part: Path) -> Non
         if path.exists():
             content = path.read_bytes()
             _write(part / "equipment" / f"{sha256(content).hexdigest()}.toml", content)
+
+
+def _check_types(
+    data: Path, table: str, rows: Iterable[tuple[object, ...]], types: tuple[type, ...]
+) -> None:
+    """SQLite keeps a value of any type in any column. Raises RaffinateError."""
+    for row in rows:
+        if tuple(map(type, row)) != types:
+            raise RaffinateError(
+                f"{data} is damaged: evidence.sqlite has a value of a wrong type in its table "
+                f"{table}; nothing is exported. Restore the data folder from a copy"
+            )
 
 
 @contextmanager
