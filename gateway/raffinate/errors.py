@@ -25,3 +25,10 @@ class RejectedError(RaffinateError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def printable(text: str) -> str:
+    """The text on one line: a hostile name must not rule the terminal that shows it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -261,3 +261,52 @@ def _spki(output):
 def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     assert "it is a pipe" in run("licence", "check", tmp_path / "pipe.toml", status=2).output
+
+
+_RULING = "a\n\x1b[2J\u202e"
+_NAMED = "a\\n\\x1b[2J\\u202e"
+
+
+@pytest.mark.parametrize("name", [_RULING, "a\n\udcff\x1b[2J"])
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        (".toml", "colour = 1\n"),
+        (".toml", None),
+        (".json", "{"),
+        (".json", '{"kind": "party", "id": "mw", "name": "Magnet Works"}'),
+    ],
+)
+def test_a_files_name_does_not_rule_the_terminal(tmp_path, name, ending, text):
+    write_template(tmp_path / "plant", listen_port=0)
+    file = tmp_path / f"{name}{ending}"
+    if text is not None:
+        file.write_text(text)
+    private = tmp_path / "issuer.pem"
+    run("licence", "issuer", private, "--plain")
+    plant = ("--dry-run", "--plant", tmp_path / "plant" / "plant.toml")
+    for words in (
+        ("registry", "import", file, *plant),
+        ("licence", "import", file, *plant),
+        ("licence", "check", file),
+        ("licence", "check", "--json", file),
+        ("licence", "sign", "--key", private, file),
+        ("regime", "check", file),
+        ("regime", "show", "--file", file),
+    ):
+        done = CliRunner().invoke(main, [str(word) for word in words])
+        assert done.exit_code in (0, 1, 2), (words, done.output)
+        assert not {"\x1b", "\u202e", "\udcff"} & set(done.output), done.output
+        assert not any(line.startswith(name[2:]) for line in done.output.splitlines())
+
+
+def test_a_name_that_would_rule_the_terminal_is_spelt_out(tmp_path):
+    (tmp_path / f"{_RULING}.toml").write_bytes(party())
+    done = run("licence", "check", tmp_path / f"{_RULING}.toml")
+    assert f"{_NAMED}.toml: party mw version 1" in done.output
+    broken = tmp_path / f"{_RULING}{_RULING}.toml"
+    broken.write_text("colour = 1")
+    assert f"{_NAMED}{_NAMED}.toml" in run("regime", "check", broken, status=2).output
+    (tmp_path / f"{_RULING}.toml.dsse").write_bytes(b"junk")
+    done = run("licence", "check", tmp_path / f"{_RULING}.toml", status=2)
+    assert f"{_NAMED}.toml.dsse: no signature" in done.output

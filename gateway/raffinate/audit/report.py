@@ -22,7 +22,7 @@ from raffinate.audit.findings import (
     QUESTIONS,
     WORST_FIRST,
 )
-from raffinate.audit.source import printable
+from raffinate.errors import printable
 
 if TYPE_CHECKING:
     from raffinate.audit.result import Finding, Result

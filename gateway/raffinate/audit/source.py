@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
-from raffinate.errors import RaffinateError
+from raffinate.errors import RaffinateError, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +56,6 @@ def open_source(path: Path) -> Source:
         raise
     except _ZIP_ERRORS:
         raise BundleError(f"{path} is neither a folder nor a zip") from None
-
-
-def printable(text: str) -> str:
-    """The text on one line: a hostile name must not rule the terminal that shows it."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class FolderSource:

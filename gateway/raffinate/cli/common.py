@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from raffinate.errors import RaffinateError
+from raffinate.errors import RaffinateError, printable
 from raffinate.keyfile import given_passphrase
 
 PLANT = click.option(
@@ -56,9 +56,9 @@ def read_file(path: Path, bytes_max: int) -> bytes:
         with path.open("rb") as source:
             data = source.read(bytes_max + 1)
     except OSError as error:
-        raise RaffinateError(f"{path} cannot be read: {error.strerror}") from None
+        raise RaffinateError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
     if len(data) > bytes_max:
-        raise RaffinateError(f"{path} has more than {bytes_max} bytes")
+        raise RaffinateError(f"{printable(str(path))} has more than {bytes_max} bytes")
     return data
 
 
@@ -68,6 +68,10 @@ def write_new(path: Path, data: bytes) -> None:
         with path.open("xb") as target:
             target.write(data)
     except FileExistsError:
-        raise RaffinateError(f"{path} is there already; name another file") from None
+        raise RaffinateError(
+            f"{printable(str(path))} is there already; name another file"
+        ) from None
     except OSError as error:
-        raise RaffinateError(f"{path} cannot be written: {error.strerror}") from None
+        raise RaffinateError(
+            f"{printable(str(path))} cannot be written: {error.strerror}"
+        ) from None

@@ -24,7 +24,7 @@ from raffinate.cli.common import (
 from raffinate.cli.group import Group
 from raffinate.cli.registry_import import ACTOR, FILES, import_files
 from raffinate.config import load_config
-from raffinate.errors import ConfigError, RaffinateError
+from raffinate.errors import ConfigError, RaffinateError, printable
 from raffinate.evidence import dsse
 from raffinate.keyfile import load_private, write_private
 from raffinate.keys import KeyPair, spki_of
@@ -62,7 +62,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps([_json(source) for source in found], ensure_ascii=False))
         return
     for source in found:
-        click.echo(f"{source.path}: {_words(source)}")
+        click.echo(f"{source.file}: {_words(source)}")
         click.echo(f"  SHA-256 {source.sha256}, {_signer(source)}")
 
 
@@ -78,14 +78,14 @@ def sign(file: Path, key: Path, out: Path | None) -> None:
     source = load([file], now_ms())[0]
     if source.converted:
         raise RaffinateError(
-            f"{file} is JSON; `raffinate registry convert {file} FILE.toml` writes the bytes that "
-            "count, sign those"
+            f"{source.file} is JSON; `raffinate registry convert {source.file} FILE.toml` writes "
+            "the bytes that count, sign those"
         )
     pair = _load_issuer(key)
     target = (out or file.parent) / f"{source.sha256}.dsse"
     write_new(target, dsse.sign(source.data, source.payload_type, pair))
     click.echo(f"{_words(source)}")
-    click.echo(f"{target}: signed by key {pair.keyid[:16]}")
+    click.echo(f"{printable(str(target))}: signed by key {pair.keyid[:16]}")
 
 
 @licence.command()
@@ -131,7 +131,9 @@ def _load_issuer(path: Path) -> KeyPair:
     """Raises ConfigError."""
     private = load_private(path, ask_passphrase)
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
-        raise ConfigError(f"{path} is no P-256 key; `raffinate licence issuer` makes one")
+        raise ConfigError(
+            f"{printable(str(path))} is no P-256 key; `raffinate licence issuer` makes one"
+        )
     return KeyPair("issuer", private, spki_of(private))
 
 
@@ -159,7 +161,7 @@ def _json(source: Source) -> dict[str, object]:
     if source.signature is not None:
         keyid = dsse.decode_envelope(source.signature, SIGNED_BYTES_MAX).keyid
     return {
-        "file": str(source.path),
+        "file": source.file,
         "kind": kind,
         "name": name,
         "version": version,

@@ -14,7 +14,7 @@ import click
 from raffinate.audit.command import time_ms
 from raffinate.cli.common import JSON, now_ms, read_file, write_new
 from raffinate.cli.group import Group
-from raffinate.errors import ConfigError, RaffinateError
+from raffinate.errors import ConfigError, RaffinateError, printable
 from raffinate.licence.regime import (
     Regime,
     Standing,
@@ -110,11 +110,12 @@ def copy(name: str, file: Path) -> None:
     if name not in known:
         raise RaffinateError(f"no regime {name} comes with raffinate; there is {', '.join(known)}")
     write_new(file, known[name])
-    click.echo(f"{file}: edit it, then `raffinate regime check {file}`")
+    shown = printable(str(file))
+    click.echo(f"{shown}: edit it, then `raffinate regime check {shown}`")
 
 
 def _read(path: Path) -> Regime:
-    return parse_regime(str(path), read_file(path, REGIME_BYTES_MAX))
+    return parse_regime(printable(str(path)), read_file(path, REGIME_BYTES_MAX))
 
 
 def _refuse_twice(regimes: Iterable[Regime]) -> None:

@@ -11,7 +11,7 @@ import click
 
 from raffinate.cli.common import JSON, PLANT, WAIT, now_ms, read_file, write_new
 from raffinate.config import load_config
-from raffinate.errors import RaffinateError
+from raffinate.errors import RaffinateError, printable
 from raffinate.evidence import salted
 from raffinate.evidence.petition import ask_gateway, operator
 from raffinate.registry import importing, sources
@@ -76,11 +76,11 @@ def import_files(
     for source in found:
         if only is not None and source.listed.kind != only:
             raise RaffinateError(
-                f"{source.path} is a {source.listed.kind}, no {only}; give it to "
+                f"{source.file} is a {source.listed.kind}, no {only}; give it to "
                 "`raffinate registry import`"
             )
         if source.converted:
-            click.echo(f"{source.path}: JSON; kept as TOML, SHA-256 {source.sha256}", err=True)
+            click.echo(f"{source.file}: JSON; kept as TOML, SHA-256 {source.sha256}", err=True)
     holdings = read_holdings(storage.data)
     importing.check(found, holdings)
     for note in importing.dangling(found, holdings):
@@ -156,11 +156,11 @@ def convert(file: Path, target: Path) -> None:
 
     Sign TARGET: its bytes are what counts.
     """
-    data = json_to_toml(str(file), read_file(file, JSON_BYTES_MAX))
+    data = json_to_toml(printable(str(file)), read_file(file, JSON_BYTES_MAX))
     write_new(target, data)
     source = sources.load([target], now_ms())[0]
     kind, name, version, _ = source.listed
-    click.echo(f"{target}: {kind} {name} version {version}, SHA-256 {source.sha256}")
+    click.echo(f"{source.file}: {kind} {name} version {version}, SHA-256 {source.sha256}")
 
 
 def _tell_dry(found: Sequence[Source], as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from raffinate.errors import ConfigError, RejectedError
+from raffinate.errors import ConfigError, RejectedError, printable
 from raffinate.evidence.documents import check_versions
 from raffinate.evidence.register import LICENCE
 from raffinate.licence import document as licences_
@@ -50,12 +50,14 @@ def request_of(sources: Sequence[Source]) -> tuple[dict[str, Any], list[bytes]]:
     items: list[dict[str, Any]] = []
     documents = []
     for source in sources:
-        items.append({"as": "document", "sha256": source.sha256, "file": source.path.name})
+        items.append(
+            {"as": "document", "sha256": source.sha256, "file": printable(source.path.name)}
+        )
         documents.append(source.data)
     for source in sources:
         if source.signature is not None:
             digest = sha256(source.signature).hexdigest()
-            name = f"the signature of {source.path.name}"
+            name = f"the signature of {printable(source.path.name)}"
             items.append({"as": "signature", "sha256": digest, "of": source.sha256, "file": name})
             documents.append(source.signature)
     return {"action": "add", "items": items}, documents
@@ -66,7 +68,7 @@ def dangling(sources: Sequence[Source], holdings: Iterable[Holding]) -> list[str
     known = {(item.row.kind, item.row.name) for item in holdings}
     known |= {source.listed[:2] for source in sources}
     return [
-        f"{source.path}: {kind} {name} is not in the registry"
+        f"{source.file}: {kind} {name} is not in the registry"
         for source in sources
         if isinstance(source.document, Paper)
         for kind, name in _references(source.document)

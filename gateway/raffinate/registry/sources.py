@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from raffinate.errors import ConfigError, RejectedError
+from raffinate.errors import ConfigError, RejectedError, printable
 from raffinate.evidence import dsse
 from raffinate.licence.document import Licence
 from raffinate.licence.registrar import check_dates, listed, parse_any
@@ -36,6 +36,11 @@ class Source:
     document: Licence | Paper | Regime
     signature: bytes | None
     converted: bool
+
+    @property
+    def file(self) -> str:
+        """The path, for messages."""
+        return printable(str(self.path))
 
     @property
     def sha256(self) -> str:
@@ -75,8 +80,8 @@ def _load(path: Path, now_ms: int) -> Source:
     data = _read(path, JSON_BYTES_MAX)
     converted = path.suffix.lower() == ".json"
     if converted:
-        data = json_to_toml(str(path), data)
-    document = check_dates(parse_any(str(path), data), now_ms)
+        data = json_to_toml(printable(str(path)), data)
+    document = check_dates(parse_any(printable(str(path)), data), now_ms)
     source = Source(path, data, document, None, converted)
     signature = _signature(source)
     return Source(path, data, document, signature, converted)
@@ -88,15 +93,15 @@ def _signature(source: Source) -> bytes | None:
     for path in (folder / f"{source.sha256}.dsse", folder / f"{name}.dsse"):
         if not path.is_file():
             continue
-        data = _read(path, SIGNED_BYTES_MAX)
+        data, shown = _read(path, SIGNED_BYTES_MAX), printable(str(path))
         try:
             envelope = dsse.decode_envelope(data, SIGNED_BYTES_MAX)
             dsse.check_form(envelope)
         except RejectedError as error:
-            raise ConfigError(f"{path}: no signature: {error}; sign again or remove it") from None
+            raise ConfigError(f"{shown}: no signature: {error}; sign again or remove it") from None
         if (envelope.payload_type, envelope.payload) != (source.payload_type, source.data):
             raise ConfigError(
-                f"{path}: it signs other bytes than {source.path} has, or as another type; sign "
+                f"{shown}: it signs other bytes than {source.file} has, or as another type; sign "
                 "the file again, or remove the signature"
             )
         return data
@@ -113,20 +118,21 @@ def _twice(found: Sequence[Source]) -> list[str]:
         if other is not source:
             same = "with the same bytes" if other.data == source.data else "with other bytes"
             problems.append(
-                f"{source.path}: {kind} {name} version {version} is in {other.path} too, {same}; "
+                f"{source.file}: {kind} {name} version {version} is in {other.file} too, {same}; "
                 "give it once"
             )
     return problems
 
 
 def _read(path: Path, bytes_max: int) -> bytes:
+    shown = printable(str(path))
     if path.is_fifo():
-        raise ConfigError(f"{path}: it is a pipe, which may never end; give a file")
+        raise ConfigError(f"{shown}: it is a pipe, which may never end; give a file")
     try:
         with path.open("rb") as source:
             data = source.read(bytes_max + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: it cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{shown}: it cannot be read: {error.strerror}") from None
     if len(data) > bytes_max:
-        raise ConfigError(f"{path}: it has more than {bytes_max} bytes")
+        raise ConfigError(f"{shown}: it has more than {bytes_max} bytes")
     return data
