@@ -442,6 +442,22 @@ def test_the_snapshot_has_the_shape_that_the_api_promises(site):
     shape.validate_json(orjson.dumps(site.service.snapshot()), strict=True)
 
 
+def test_the_calendar_keeps_the_end_of_a_machines_last_licence(site):
+    licence(site, to_ms=START_MS + HOUR_MS)
+    licence(site, name="b.toml", number="L-2", to_ms=START_MS + 2 * HOUR_MS)
+
+    def ends():
+        entries = site.service.snapshot()["calendar"]
+        return [(item["at_ms"], item["text"]) for item in entries if item["what"] == "licence-ends"]
+
+    site.tick(2000)
+    assert [text for _, text in ends()] == ["licence L-1 ends", "licence L-2 ends"]
+    site.tick(HOUR_MS)
+    assert [text for _, text in ends()] == ["licence L-2 ends"]
+    site.tick(HOUR_MS)
+    assert ends() == [(START_MS + 2 * HOUR_MS, "licence L-2 has ended, and no other is there")]
+
+
 def test_a_digest_that_changed_asks_for_an_activity(site):
     licence(site)
     use(site, site.node, 1000)

@@ -60,13 +60,16 @@ def show_decision(decision: Decision) -> dict[str, Any]:
 
 
 def calendar(
-    found: Iterable[tuple[str, Licence, Mapping[str, Sequence[int]]]],
+    found: Sequence[tuple[str, Licence, Mapping[str, Sequence[int]]]],
     permits: Mapping[str, int],
     regimes: Iterable[Regime],
     now_ms: int,
 ) -> list[dict[str, Any]]:
-    """`CalendarEntry` of what is to come, soonest first: licences by equipment, ends of permits."""
-    entries: list[Entry] = []
+    """`CalendarEntry` of what is to come, soonest first: licences by equipment, ends of permits.
+
+    Of a machine whose licences have all ended, the end of the last one stays.
+    """
+    entries: list[Entry] = _lapsed(found, now_ms)
     rules: dict[str, set[str]] = {}
     for equipment, licence, reports in found:
         entries += _dates(equipment, licence, now_ms) + _quota_ends(equipment, licence, now_ms)
@@ -100,6 +103,27 @@ def duties_due(licence: Licence, reports: Mapping[str, Sequence[int]]) -> list[t
         if due_ms is not None:
             found.append((duty, due_ms))
     return sorted(found, key=lambda pair: pair[1])
+
+
+def _lapsed(
+    found: Sequence[tuple[str, Licence, Mapping[str, Sequence[int]]]], now_ms: int
+) -> list[Entry]:
+    covered = {equipment for equipment, licence, _ in found if licence.ends_ms > now_ms}
+    last: dict[str, Licence] = {}
+    for equipment, licence, _ in found:
+        if equipment not in covered:
+            known = last.get(equipment, licence)
+            last[equipment] = licence if licence.ends_ms > known.ends_ms else known
+    return [
+        (
+            licence.ends_ms,
+            "licence-ends",
+            equipment,
+            licence.number,
+            f"licence {licence.number} has ended, and no other is there",
+        )
+        for equipment, licence in last.items()
+    ]
 
 
 def _dates(equipment: str, licence: Licence, now_ms: int) -> list[Entry]:
