@@ -193,7 +193,8 @@ def test_witnesses_say_how_far_they_vouch_and_the_checkpoint_is_a_picture(
         page.get_by_role("button", name="Checkpoint").click()
         code = page.locator("dialog.qr img")
         expect(code).to_be_visible(timeout=15_000)
-        page.wait_for_function("document.querySelector('dialog.qr img').naturalWidth > 20")
+        expect(code).to_have_js_property("complete", value=True)
+        assert code.evaluate("image => image.naturalWidth") > 20
         box = code.bounding_box() or {}
         assert box["width"] == pytest.approx(box["height"], abs=1)
         assert box["width"] > 200
@@ -315,7 +316,7 @@ def test_the_address_keeps_the_trend(browser: Browser, address: str) -> None:
 def test_the_keyboard_reaches_everything(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         reached = []
-        for _ in range(12):
+        for _ in range(16):
             page.keyboard.press("Tab")
             reached.append(
                 page.evaluate(
