@@ -153,7 +153,9 @@ class Maker:
             self.enrol("node", node)
         for number, node in enumerate(self.nodes):
             serial = f"SN-{number}"
-            descriptor = f'serial = "{serial}"\nstages = ["e01"]\n'.encode()
+            descriptor = (
+                f'serial = "{serial}"\nstages = ["e01"]\nsections = ["extraction"]\n'.encode()
+            )
             licence = (
                 f'number = "L-{number}"\nissuer = "Authority"\nequipment = "{serial}"\n'
                 'stages = ["e01"]\nfrom = 2026-01-01T00:00:00Z\nto = 2040-01-01T00:00:00Z\n'

@@ -297,6 +297,15 @@ def test_a_descriptor_must_be_of_its_machine(folder):
     assert "unknown stage 'e99'" in str(caught.value)
 
 
+def test_a_descriptors_sections_are_those_of_its_stages(folder):
+    edited(folder, '["extraction"]', '["extraction", "scrub"]', "equipment/bat-ext.toml")
+    with pytest.raises(ConfigError, match=r"its stages are in \['extraction'\]: mend one"):
+        load_config(folder)
+    edited(folder, '["extraction", "scrub"]', '["outfall"]', "equipment/bat-ext.toml")
+    with pytest.raises(ConfigError, match=r"bat-ext.toml line \d+: sections"):
+        load_config(folder)
+
+
 def test_calibration_goes_to_its_node(folder):
     text = '[calibration."e01/ph"]\ndate = 2026-11-01\nslope_pct = 98.5\n\n[[sections]]'
     edited(folder, "[[sections]]", text)

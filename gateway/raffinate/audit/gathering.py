@@ -1,6 +1,6 @@
 """Facts of one machine for the engine, from what the bundle shows. Pure.
 
-Seals, sections and the plateau's pH are in no statement and stay unknown. Elements, purity and
+Seals and the plateau's pH are in no statement and stay unknown. Elements, purity and
 reports are told by papers alone, which the engine reads itself: besides them there are none.
 """
 
@@ -47,6 +47,7 @@ def gather(
         activity=activity,
         start=start,
         stages=() if activity == IDLE else machine.descriptor.stages,
+        sections=() if activity == IDLE else machine.descriptor.sections,
         elements=(),
         used=used,
         purity={},

@@ -35,6 +35,7 @@ class Descriptor:
     stages: tuple[str, ...] | None = None
     maker: str = ""
     model: str = ""
+    sections: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,14 @@ class Machines:
                 for name in ("serial", "volume", "maker", "model")
                 if isinstance(value.get(name), str)
             }
-            stages = value.get("stages")
-            if (
-                isinstance(stages, list)
-                and len(stages) <= STAGES_MAX
-                and all(isinstance(stage, str) for stage in stages)
-            ):
-                texts["stages"] = tuple(stages)
+            for name in ("stages", "sections"):
+                names = value.get(name)
+                if (
+                    isinstance(names, list)
+                    and len(names) <= STAGES_MAX
+                    and all(isinstance(item, str) for item in names)
+                ):
+                    texts[name] = tuple(names)
             if "serial" in texts:
                 return Descriptor(**texts)
         self._result.add("DESCRIPTOR-ABSENT", f"descriptor {digest}", index=index)

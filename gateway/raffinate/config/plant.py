@@ -174,6 +174,7 @@ class _Builder:
                     self._problem(
                         (*path, "id"), f"{table.id}: {file} names the unknown stage {stage!r}"
                     )
+            self._check_sections(path, file, descriptor)
             self._check_volume(path, table)
             if descriptor.volume not in (None, table.volume):
                 self._problem(
@@ -193,6 +194,22 @@ class _Builder:
                 latching=table.latching,
             )
         return machines
+
+    def _check_sections(self, path: KeyPath, file: Path, descriptor: DescriptorFile) -> None:
+        """The kinds of section that a descriptor names are those that its stages are in."""
+        if descriptor.sections is None:
+            return
+        kinds = {
+            section.kind
+            for section in self._tables.sections
+            if any(stage.id in descriptor.stages for stage in section.stages)
+        }
+        if set(descriptor.sections) != kinds:
+            self._problem(
+                (*path, "id"),
+                f"{descriptor.id}: {file} has sections {descriptor.sections}; its stages are in "
+                f"{sorted(kinds)}: mend one of the two",
+            )
 
     def check_calibration(self) -> None:
         for name in self._tables.calibration:

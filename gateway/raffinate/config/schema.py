@@ -279,4 +279,11 @@ class DescriptorFile(Table):
     model: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     stages: Annotated[list[Id], Field(min_length=1, max_length=512)]
+    sections: (
+        Annotated[
+            list[Literal["extraction", "scrub", "strip", "wash", "column"]],
+            Field(min_length=1, max_length=5),
+        ]
+        | None
+    ) = None
     volume: str | None = None
