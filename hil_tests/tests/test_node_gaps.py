@@ -33,7 +33,8 @@ def test_a_bus_that_was_held_is_a_signed_gap_once(rig):
     rig.bus.stick(0, stuck=False)
     gap = rig.wait_statement("gap", lambda body: body["what"] == "sensors").body
     assert gap["cause"] == "i2c 0 silent"
-    assert 5000 <= gap["toMs"] - gap["fromMs"] == gap["toUpMs"] - gap["fromUpMs"] <= 20_000
+    # five scans and more, each a little before or behind its tick
+    assert 4000 <= gap["toMs"] - gap["fromMs"] == gap["toUpMs"] - gap["fromUpMs"] <= 20_000
     rig.scans(15)
     assert len(rig.statements("gap")) == 1
     # thermometers and meters were there all the time

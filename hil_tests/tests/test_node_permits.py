@@ -91,7 +91,7 @@ def test_run_time_and_volume_are_counted_against_their_limits(rig):
 def test_replayed_foreign_and_forged_permits_are_refused_and_named(rig):
     rig.start()
     first = rig.allow(1)
-    ended = rig.permit(3, not_after_ms=rig.time() + 1, grace_ms=0, run_ms_limit=0)
+    ended = withdrawal(rig, 3)
     rig.listener.permit(EQUIPMENT, ended)
     rig.wait(lambda: not rig.permissive, "the withdrawal")
     for data, code in bad_permits(rig, first):
