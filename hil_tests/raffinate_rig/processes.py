@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 HOST = "127.0.0.1"
+# Below those that systems give to outgoing connections, which could take one before it is used.
+PORTS = range(20_000, 32_000)
 POLL_S = 0.02
 TAIL_LINES_MAX = 40
 STOP_S = 10.0
@@ -85,10 +88,14 @@ def peers_folder() -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that is free now."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
+    """A TCP port of 127.0.0.1 that is free now, and that the system gives to no connection."""
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        try:
+            socket.create_server((HOST, port)).close()
+        except OSError:
+            continue
         return port
+    raise ProcessError(f"no port of {PORTS} is free: end what listens there")
 
 
 def port_answers(port: int) -> bool:
